@@ -1,0 +1,328 @@
+"""The nouns. Frozen; no dict crosses a file boundary. Every instant is UTC and aware, every duration a timedelta."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class ConnectionStatus(StrEnum):
+    """Where a user's link to Google stands."""
+
+    CONNECTED = "connected"
+    NEEDS_REAUTH = "needs_reauth"
+    DISCONNECTED = "disconnected"
+
+
+class RunKind(StrEnum):
+    """How much a run reads."""
+
+    FULL = "full"
+    INCREMENTAL = "incremental"
+
+
+class Trigger(StrEnum):
+    """Who asked for a run."""
+
+    SCHEDULE = "schedule"
+    CONNECT = "connect"
+    MANUAL = "manual"
+    CATCH_UP = "catch_up"
+    RETRY = "retry"
+
+
+class RunStatus(StrEnum):
+    """A run's life: queued -> running -> succeeded | failed | cancelled."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        """True for the three ends."""
+        return self in (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A standard five-field crontab expression in an IANA time zone."""
+
+    cron: str
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A Google account: `sub` is its stable id, the e-mail may change."""
+
+    sub: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What Google gave for one user. Secrets stay out of `repr`."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    expires_at: datetime
+    scopes: tuple[str, ...]
+    refresh_expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SealedGrant:
+    """A grant as the store keeps it; `version` grows by one at each replacement."""
+
+    user_id: str
+    sealed: str = field(repr=False)
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A user's link to one Google account. `cron` and `timezone` are None where the configured default holds."""
+
+    user_id: str
+    google_account: str
+    google_sub: str
+    status: ConnectionStatus
+    cron: str | None
+    timezone: str | None
+    connected_at: datetime
+    disconnected_at: datetime | None
+    reauth_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SyncState:
+    """Where a user's sync stands; all None and zero before the first sync and after a disconnect."""
+
+    user_id: str
+    contacts_sync_token: str | None = field(default=None, repr=False)
+    groups_sync_token: str | None = field(default=None, repr=False)
+    request_fingerprint: str | None = None
+    last_status: str | None = None
+    last_error: str | None = None
+    last_full_sync_at: datetime | None = None
+    last_incremental_sync_at: datetime | None = None
+    last_success_at: datetime | None = None
+    consecutive_failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What a run truly changed."""
+
+    contacts_imported: int = 0
+    contacts_updated: int = 0
+    contacts_deleted: int = 0
+    groups_imported: int = 0
+    groups_updated: int = 0
+    groups_deleted: int = 0
+
+    def __add__(self, other: Counters) -> Counters:
+        return Counters(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One sync of one user: a row of `sync_runs`."""
+
+    id: int
+    user_id: str
+    kind: RunKind
+    trigger: Trigger
+    status: RunStatus
+    slot: str | None
+    not_before: datetime
+    attempts: int
+    starts: int
+    queued_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    counters: Counters
+    error_type: str | None
+    error_message: str | None
+    error_traceback: str | None
+    worker_id: str | None
+    lease_expires_at: datetime | None
+    deferrals: int
+    deferred_since: datetime | None
+    take_backs: int
+    approves_run_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A process that runs syncs: a daemon, or a `run-now` without one."""
+
+    worker_id: str
+    role: str  # "daemon" or "command"
+    host: str
+    boot_id: str
+    pid: int
+    version: str
+    started_at: datetime
+    heartbeat_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """The operator's trouble that keeps everybody's runs waiting."""
+
+    error_type: str
+    message: str
+    hint: str
+    since: datetime
+    next_probe_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    """One e-mail address of a person, in Google's order."""
+
+    value: str
+    type: str | None = None
+    is_primary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """One phone number as typed; `canonical` is E.164 where Google could parse it."""
+
+    value: str
+    canonical: str | None = None
+    type: str | None = None
+    is_primary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A contact as we keep it. `etag` and `source_id` are the CONTACT source's; `payload` is Google's JSON text."""
+
+    resource_name: str
+    source_id: str | None
+    etag: str | None
+    payload: str = field(repr=False)
+    display_name: str | None = None
+    given_name: str | None = None
+    family_name: str | None = None
+    nickname: str | None = None
+    organization: str | None = None
+    job_title: str | None = None
+    birthday: str | None = None
+    notes: str | None = None
+    photo_url: str | None = None
+    emails: tuple[Email, ...] = ()
+    phones: tuple[Phone, ...] = ()
+    memberships: frozenset[str] = frozenset()  # resource names of groups
+    previous_resource_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of `people.connections.list`, in Google's order. `gone` are the tombstones' resource names;
+    `entries` keeps the order of both, since the last word about a name in a listing is the one that counts.
+    `unreadable` counts items that carry no resource name at all.
+    """
+
+    entries: tuple[Person | str, ...]  # a person, or the resource name of a tombstone
+    next_page_token: str | None
+    next_sync_token: str | None
+    unreadable: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A label. `group_type` is `user` or `system`."""
+
+    resource_name: str
+    name: str
+    group_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """A complete listing of a user's labels."""
+
+    groups: tuple[Group, ...]
+    sync_token: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownContact:
+    """What the store holds of a contact, as far as a plan needs it. `memberships` are resource names of groups."""
+
+    id: int
+    resource_name: str
+    source_id: str | None
+    etag: str | None
+    memberships: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class KnownGroup:
+    """What the store holds of a label."""
+
+    id: int
+    resource_name: str
+    name: str
+    group_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContactUpdate:
+    """A contact to write over the row `id`. `counts` is False where only bookkeeping (an etag) is refreshed."""
+
+    id: int
+    person: Person
+    counts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What one page changes. `members` maps contact ids to the whole new set of group resource names and covers
+    unchanged and updated contacts alike; an inserted person brings its own.
+    """
+
+    inserts: tuple[Person, ...] = ()
+    updates: tuple[ContactUpdate, ...] = ()
+    members: Mapping[int, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def counters(self) -> Counters:
+        """What these changes count for."""
+        return Counters(
+            contacts_imported=len(self.inserts), contacts_updated=sum(update.counts for update in self.updates)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class GroupChanges:
+    """What a listing of labels changes: rows to insert, `(id, group)` to write over, ids to remove."""
+
+    inserts: tuple[Group, ...] = ()
+    updates: tuple[tuple[int, Group], ...] = ()
+    removals: tuple[int, ...] = ()
+
+    @property
+    def counters(self) -> Counters:
+        """What these changes count for."""
+        return Counters(
+            groups_imported=len(self.inserts), groups_updated=len(self.updates), groups_deleted=len(self.removals)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one claim of a run ended: an end of the run, or `queued` again with the time to go on."""
+
+    run: Run
+    error: Exception | None = None
+    seconds: float = 0.0

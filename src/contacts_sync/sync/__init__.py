@@ -1,0 +1,1 @@
+"""One user's sync, from claim to finish."""

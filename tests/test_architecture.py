@@ -1,0 +1,124 @@
+"""The house's own rules: imports point down the floors, and each outside library stays in its room."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import contacts_sync
+
+ROOT = Path(contacts_sync.__file__).parent
+FLOORS = {
+    "": 0,
+    "model": 0,
+    "errors": 0,
+    "config": 1,
+    "logs": 1,
+    "vault": 1,
+    "timetable": 1,
+    "store": 2,
+    "google": 2,
+    "sync": 3,
+    "daemon": 4,
+    "cli": 5,
+    "__main__": 5,
+    "sandbox": 0,  # beside the house: only cli/ may go there
+}
+SEPARATE = {("store", "google"), ("google", "store")}
+ROOMS = {
+    "alembic": ("store",),
+    "apscheduler": ("daemon.scheduler",),
+    "click": ("cli",),
+    "cronsim": ("timetable",),
+    "cryptography": ("vault",),
+    "msgspec": ("config", "google.wire", "vault"),
+    "oauthlib": ("google",),
+    "platformdirs": ("config",),
+    "psycopg": ("store",),
+    "requests": ("google",),
+    "requests_oauthlib": ("google.oauth",),
+    "rich": ("cli",),
+    "signal": ("daemon.service", "cli"),
+    "sqlalchemy": ("store",),
+    "sqlite3": ("store",),
+    "tenacity": ("sync.retry",),
+    "urllib3": ("google",),
+    "webbrowser": ("cli",),
+}
+MODULES = sorted(path for path in ROOT.rglob("*.py") if "migrations" not in path.parts)
+
+
+def _module(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _imports(path: Path) -> Iterator[str]:
+    """Absolute names of everything a module imports, also inside functions."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _inner(path: Path) -> Iterator[str]:
+    for name in _imports(path):
+        if name.split(".")[0] == "contacts_sync":
+            yield name.removeprefix("contacts_sync").removeprefix(".")
+
+
+def _room(module: str) -> str:
+    return module.split(".")[0]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_module)
+def test_imports_point_down_the_floors(path: Path) -> None:
+    here = _room(_module(path))
+    for name in _inner(path):
+        there = _room(name) if _room(name) in FLOORS else ""
+        assert FLOORS[there] <= FLOORS[here], f"{_module(path)} looks up to {name}"
+        assert (here, there) not in SEPARATE, f"{_module(path)} looks across to {name}"
+        assert there != "sandbox" or here in ("sandbox", "cli"), f"{_module(path)} imports the sandbox"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_module)
+def test_each_outside_library_stays_in_its_room(path: Path) -> None:
+    module = _module(path)
+    for name in _imports(path):
+        rooms = ROOMS.get(name.split(".")[0])
+        if rooms is not None:
+            assert any(f"{module}.".startswith(f"{room}.") for room in rooms), f"{module} imports {name}"
+
+
+def test_the_sandbox_knows_nothing_of_the_house() -> None:
+    for path in (ROOT / "sandbox").glob("*.py"):
+        assert all(_room(name) == "sandbox" for name in _inner(path)), path
+
+
+def test_there_is_no_import_cycle() -> None:
+    names = {_module(path) for path in MODULES}
+    graph = {_module(path): {_nearest(name, names) for name in _inner(path)} for path in MODULES}
+    order = TopologicalSorter({module: edges - {module, ""} for module, edges in graph.items()})
+    assert list(order.static_order())
+
+
+def _nearest(name: str, names: set[str]) -> str:
+    while name and name not in names:
+        name = name.rpartition(".")[0]
+    return name
+
+
+def test_help_loads_nothing_heavy() -> None:
+    heavy = {"sqlalchemy", "requests", "apscheduler", "alembic", "cryptography", "rich", "structlog", "msgspec"}
+    code = "import sys, contacts_sync.cli; print(sorted({m.split('.')[0] for m in sys.modules}))"
+    import subprocess
+
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert not heavy & set(ast.literal_eval(loaded))

@@ -1,0 +1,92 @@
+"""A user's access token: opened, refreshed before it dies, renewed once when Google refuses it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from contacts_sync import logs, vault
+from contacts_sync.errors import AccessTokenRejected, GrantRejected, LeaseLost
+from contacts_sync.google import oauth
+from contacts_sync.model import Grant, Run, SealedGrant
+from contacts_sync.store import connections, runs
+from contacts_sync.store.engine import read, write
+from contacts_sync.sync.desk import Desk
+
+Answer = TypeVar("Answer")
+
+
+class Access:
+    """The grant of one run's user. Every new token is stored, under the run's fence, before its first use."""
+
+    def __init__(self, desk: Desk, run: Run) -> None:
+        self._desk = desk
+        self._run = run
+        self._sealed = self._load()
+        self._grant = self._open(self._sealed)
+
+    def call(self, request: Callable[[str], Answer]) -> Answer:
+        """Answer of `request(access_token)`: a 401 leads to one refresh and the same request again.
+
+        Raises `GrantRejected` if the fresh token is refused too.
+        """
+        if oauth.needs_refresh(self._grant, self._desk.clock()):
+            self._refresh()
+        try:
+            return request(self._grant.access_token)
+        except AccessTokenRejected:
+            self._refresh()
+        try:
+            return request(self._grant.access_token)
+        except AccessTokenRejected as error:
+            raise GrantRejected(
+                "Google refuses a fresh access token", hint=f"contacts-sync connect {self._run.user_id}"
+            ) from error
+
+    def _refresh(self) -> None:
+        try:
+            fresh = oauth.refresh(
+                self._desk.transport, self._desk.oauth, self._grant, now=self._desk.clock()
+            )
+        except GrantRejected:
+            if not self._take_newer():
+                raise
+        else:
+            self._keep(fresh)
+
+    def _keep(self, fresh: Grant) -> None:
+        remember(fresh)
+        sealed = vault.seal_grant(self._desk.vault, self._run.user_id, fresh)
+        with write(self._desk.db, durable=True) as tx:
+            runs.hold(tx, self._run, self._desk.worker_id, self._desk.clock(), self._desk.lease)
+            kept = connections.replace_grant(tx, self._sealed, sealed)
+        if kept:
+            self._sealed, self._grant = self._load(), fresh
+        else:
+            self._take_newer()
+
+    def _take_newer(self) -> bool:
+        """A `connect` may have stored another grant meanwhile: use that one."""
+        newer = self._load()
+        if newer.version == self._sealed.version:
+            return False
+        self._sealed, self._grant = newer, self._open(newer)
+        return True
+
+    def _load(self) -> SealedGrant:
+        with read(self._desk.db) as tx:
+            sealed = connections.sealed_grant(tx, self._run.user_id)
+        if sealed is None:
+            raise LeaseLost(f"user {self._run.user_id!r} has been disconnected")
+        return sealed
+
+    def _open(self, sealed: SealedGrant) -> Grant:
+        grant = vault.open_grant(self._desk.vault, self._run.user_id, sealed.sealed)
+        remember(grant)
+        return grant
+
+
+def remember(grant: Grant) -> None:
+    """Tell the logs which values must never appear in them."""
+    logs.remember(grant.access_token)
+    logs.remember(grant.refresh_token)

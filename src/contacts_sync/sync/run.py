@@ -1,0 +1,222 @@
+"""One user's sync, from claim to finish. Full and incremental are one flow with one flag."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import structlog
+
+from contacts_sync import timetable
+from contacts_sync.errors import (
+    DeadlineExceeded,
+    Interrupted,
+    PageTokenRejected,
+    PassingTrouble,
+    SyncTokenExpired,
+)
+from contacts_sync.google import people
+from contacts_sync.model import Counters, GroupChanges, Outcome, Page, Person, Run, RunKind, SyncState
+from contacts_sync.store import connections, contacts, runs
+from contacts_sync.store.engine import read
+from contacts_sync.sync import ending, plan, removal, retry
+from contacts_sync.sync.access import Access
+from contacts_sync.sync.desk import Desk, fenced
+from contacts_sync.sync.listing import Listing
+
+log = structlog.get_logger()
+
+
+def carry_out(run: Run, desk: Desk) -> Outcome:
+    """Carry out a claimed run to one of its ends, or back into the queue. A failure is a value, never raised."""
+    began = desk.clock()
+    error: Exception | None = None
+    with structlog.contextvars.bound_contextvars(user=run.user_id, run_id=run.id):
+        try:
+            _sync(run, desk)
+        except Exception as trouble:  # noqa: BLE001  (the boundary of one user's failure: recorded just below)
+            error = trouble
+        ended = ending.record(run, error, desk)
+        outcome = Outcome(ended, error, (desk.clock() - began).total_seconds())
+        ending.report(outcome)
+    return outcome
+
+
+def _sync(run: Run, desk: Desk) -> None:
+    with read(desk.db) as tx:
+        state = connections.sync_state(tx, run.user_id)
+    claim = _Claim(run, desk, Access(desk, run), state)
+    retry.attempt_repeatedly(
+        claim.attempt,
+        attempts=desk.settings.attempts,
+        spent=run.attempts,
+        backoff=desk.settings.backoff,
+        stop=desk.stop,
+    )
+
+
+class _Claim:
+    """One claim of a run: what is known, and how far the listing has come over its attempts."""
+
+    def __init__(self, run: Run, desk: Desk, access: Access, state: SyncState) -> None:
+        self._run = run
+        self._desk = desk
+        self._access = access
+        self._state = state
+        self._fingerprint = people.request_fingerprint(desk.people)
+        self._deadline = desk.clock() + desk.settings.run_deadline
+        self._listing: Listing | None = None
+        self._labels: frozenset[str] | None = None
+        self._chased: frozenset[str] = frozenset()
+        self._vanished_labels: tuple[int, ...] = ()
+        self._groups_sync_token: str | None = None
+        self._suspicious = False
+
+    def attempt(self) -> None:
+        """The table of contents. A later attempt goes on where the one before it stopped."""
+        self._begin()
+        if self._labels is None:
+            self._list_labels()
+        listing = self._read_contacts(self._listing or self._first_listing())
+        gone = removal.gone_after(self._desk, self._run, listing)
+        if self._suspicious or removal.is_suspicious(self._desk, self._run, gone):
+            listing, gone = self._confirm(listing)
+        self._finish(listing, gone)
+
+    def _begin(self) -> None:
+        self._may_go_on()
+        with fenced(self._desk, self._run) as tx:
+            runs.begin_attempt(tx, self._run)
+
+    def _may_go_on(self) -> None:
+        if self._desk.stop.is_set():
+            raise Interrupted("the process is stopping")
+        if self._desk.clock() > self._deadline:
+            minutes = self._desk.settings.run_deadline / timedelta(minutes=1)
+            raise DeadlineExceeded(
+                f"the run took longer than {minutes:g} minutes",
+                hint="raise sync.run_deadline, or see why Google or the store answers slowly",
+            )
+
+    # -- labels
+
+    def _list_labels(self) -> None:
+        """New and renamed labels are committed at once, since contacts refer to them; vanished ones at the end."""
+        self._may_go_on()
+        user_id = self._run.user_id
+        listed = self._access.call(lambda token: people.fetch_groups(self._desk.people, token, user_id=user_id))
+        with read(self._desk.db) as tx:
+            changes = plan.plan_groups(contacts.known_groups(tx, user_id), listed.groups)
+        additions = replace(changes, removals=())
+        with fenced(self._desk, self._run, additions.counters) as tx:
+            contacts.apply_groups(tx, user_id, additions, self._desk.clock())
+        self._labels = frozenset(group.resource_name for group in listed.groups)
+        self._vanished_labels, self._groups_sync_token = changes.removals, listed.sync_token
+
+    def _labels_for(self, alive: list[Person]) -> frozenset[str]:
+        """The known labels. One made after they were listed is named by people only: then they are listed anew."""
+        labels = self._labels or frozenset()
+        unknown = frozenset().union(*(person.memberships for person in alive)) - labels - self._chased
+        if unknown:
+            self._chased |= unknown
+            self._list_labels()
+        return self._labels or frozenset()
+
+    # -- contacts
+
+    def _first_listing(self) -> Listing:
+        if self._run.kind is RunKind.INCREMENTAL and not self._must_be_full():
+            return Listing(sync_token=self._state.contacts_sync_token)
+        return self._full_listing()
+
+    def _must_be_full(self) -> bool:
+        """No token, another request shape, or a token so old that Google would soon refuse it."""
+        state = self._state
+        return (
+            state.contacts_sync_token is None
+            or state.request_fingerprint != self._fingerprint
+            or state.last_full_sync_at is None
+            or timetable.weekly_full_due(self._run.user_id, state.last_full_sync_at, self._desk.clock())
+        )
+
+    def _full_listing(self) -> Listing:
+        if self._run.kind is not RunKind.FULL:
+            with fenced(self._desk, self._run) as tx:
+                runs.turn_full(tx, self._run)
+            self._run = replace(self._run, kind=RunKind.FULL)
+        return Listing(sync_token=None)
+
+    def _read_contacts(self, listing: Listing) -> Listing:
+        """Read and commit page after page; the answer is the complete listing (another one if a token expired)."""
+        self._listing = listing
+        while not listing.complete:
+            self._may_go_on()
+            try:
+                self._take_in(self._fetch_page(listing), listing)
+            except SyncTokenExpired as expired:
+                log.info("full_sync_needed", reason=str(expired))
+                return self._read_contacts(self._full_listing())
+            except (PageTokenRejected, PassingTrouble) as trouble:
+                if listing.endless or isinstance(trouble, PageTokenRejected):
+                    self._listing = Listing(listing.sync_token)
+                raise
+        return listing
+
+    def _fetch_page(self, listing: Listing) -> Page:
+        return self._access.call(
+            lambda token: people.fetch_page(
+                self._desk.people,
+                token,
+                user_id=self._run.user_id,
+                page_token=listing.page_token,
+                sync_token=listing.sync_token,
+            )
+        )
+
+    def _take_in(self, page: Page, listing: Listing) -> None:
+        if page.unreadable:
+            log.warning("contacts_without_resource_name", count=page.unreadable)
+        alive = plan.people_of(page)
+        planned = self._plan(alive, self._labels_for(alive), listing)
+        with fenced(self._desk, self._run, planned.changes.counters) as tx:
+            contacts.apply(tx, self._run.user_id, planned.changes, self._desk.clock())
+        listing.note(page, planned.owners, planned.superseded)
+
+    def _plan(self, alive: list[Person], labels: frozenset[str], listing: Listing) -> plan.PagePlan:
+        trusted = self._state.request_fingerprint == self._fingerprint
+        with read(self._desk.db) as tx:
+            known = contacts.known(tx, self._run.user_id, plan.names_of(alive), plan.sources_of(alive))
+            stored = contacts.payloads(tx, plan.doubtful(known, alive, trust_etags=trusted))
+        return plan.plan_page(
+            known, alive, labels=labels, owners=listing.owners, stored=stored, by_source=listing.full
+        )
+
+    # -- the end
+
+    def _confirm(self, listing: Listing) -> tuple[Listing, frozenset[int]]:
+        """A mass deletion is believed only if a second complete listing says the same, and then parked."""
+        if not self._suspicious:
+            self._suspicious = True
+            log.warning("mass_deletion_suspected")
+            listing = self._read_contacts(self._full_listing())
+        gone = removal.gone_after(self._desk, self._run, listing)
+        if removal.is_suspicious(self._desk, self._run, gone):
+            raise removal.park(self._desk, self._run, gone)
+        return listing, gone
+
+    def _finish(self, listing: Listing, gone: frozenset[int]) -> None:
+        """Removals, counters, sync tokens and the run's success: one transaction."""
+        now = self._desk.clock()
+        labels = GroupChanges(removals=self._vanished_labels)
+        with fenced(self._desk, self._run, Counters(contacts_deleted=len(gone)) + labels.counters) as tx:
+            contacts.remove(tx, self._run.user_id, gone)
+            contacts.apply_groups(tx, self._run.user_id, labels, now)
+            runs.succeed(
+                tx,
+                self._run,
+                self._desk.worker_id,
+                now,
+                contacts_sync_token=listing.next_sync_token,
+                groups_sync_token=self._groups_sync_token,
+                fingerprint=self._fingerprint,
+            )

@@ -86,7 +86,9 @@ class SealedGrant:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A user's link to one Google account. `cron` and `timezone` are None where the configured default holds."""
+    """A user's link to one Google account. `cron` and `timezone` are None where the configured default holds;
+    slots before `scheduled_since` (the latest connect or change of schedule) were never promised.
+    """
 
     user_id: str
     google_account: str
@@ -97,6 +99,7 @@ class Connection:
     connected_at: datetime
     disconnected_at: datetime | None
     reauth_reason: str | None
+    scheduled_since: datetime
 
 
 @dataclass(frozen=True, slots=True)

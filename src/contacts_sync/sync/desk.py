@@ -31,6 +31,7 @@ class Desk:
     people: PeopleClient
     settings: configuration.Sync
     lease: timedelta
+    heartbeat: timedelta
     worker_id: str
     clock: Callable[[], datetime]
     stop: threading.Event
@@ -57,6 +58,7 @@ def open_desk(
         people=PeopleClient(transport, config.google.endpoints.people, config.sync.page_size),
         settings=config.sync,
         lease=config.daemon.lease,
+        heartbeat=config.daemon.heartbeat,
         worker_id=worker_id,
         clock=clock,
         stop=stop,

@@ -1,0 +1,1 @@
+"""The clock: what is due, who runs it, staying alive."""

@@ -1,0 +1,198 @@
+"""The daemon's loop: one thread that looks, plans, claims and beats; everything slow happens in the workers."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from queue import SimpleQueue
+
+import structlog
+
+from contacts_sync import logs
+from contacts_sync.config import Config
+from contacts_sync.daemon import liveness, workers
+from contacts_sync.daemon.notify import tell_systemd, watchdog_interval
+from contacts_sync.daemon.planner import Planner
+from contacts_sync.daemon.scheduler import Scheduler
+from contacts_sync.errors import ContactsSyncError, StoreUnavailable
+from contacts_sync.store import nodes, runs
+from contacts_sync.store.engine import Watch, write
+from contacts_sync.sync.desk import Desk
+
+log = structlog.get_logger()
+
+SHORTEST_LOOK = timedelta(milliseconds=250)  # how soon a signal is noticed
+LOOK_AGAIN = timedelta(seconds=20)  # how long a suspended host or a stepped clock can go unnoticed
+TIDY_EVERY = timedelta(hours=1)
+SET_BACK = timedelta(minutes=1)
+LAST_PAGE = timedelta(seconds=5)  # for runs to reach a page boundary once they are told to stop
+RELOADABLE = ("schedule", "sync", "history", "log")
+
+
+class Loop:
+    """One daemon's state. `turn` is called again and again by the main thread."""
+
+    def __init__(self, config: Config, desk: Desk, load: Callable[[], Config]) -> None:
+        self._config = config
+        self._desk = desk
+        self._load = load
+        self._wake = threading.Event()
+        self._crew = workers.Crew(desk, config.sync.workers, self._wake)
+        self._planner = Planner(desk.db, config.schedule, Scheduler(SimpleQueue()))
+        self._node = workers.node_of(desk, role="daemon")
+        self._last: dict[str, float] = {}
+        self._wall_ahead = _wall_ahead(desk.clock())
+        self._changed = threading.Event()
+        self._trouble: str | None = None
+        self._watchdog = watchdog_interval()
+
+    # -- life
+
+    def start(self) -> None:
+        """Take over: dead workers' runs, schedules, missed slots; then watch the store for changes."""
+        with write(self._desk.db) as tx:
+            dead = liveness.dead_workers(nodes.every(tx))
+            runs.take_back_dead(tx, dead, self._desk.clock())
+            for worker_id in dead:
+                nodes.leave(tx, worker_id)
+        self._beat()
+        self._planner.start(self._desk.clock())
+        threading.Thread(target=self._watch, name="watch", daemon=True).start()
+        log.info("daemon_started", worker_id=self._desk.worker_id, workers=self._config.sync.workers)
+
+    def turn(self) -> None:
+        """Wait until something may have changed, then do what is due. Trouble with the store is said and outlived."""
+        woken = self._wake.wait(min(SHORTEST_LOOK, self._config.daemon.poll_interval).total_seconds())
+        self._wake.clear()
+        try:
+            self._do_what_is_due(woken=woken)
+            self._trouble = None
+        except StoreUnavailable as trouble:
+            self._tell_once(trouble)
+        except Exception:
+            log.exception("daemon_error")
+        self._pet_watchdog()
+
+    def stop(self, *, hurry: Callable[[], bool]) -> None:
+        """Start nothing more; let running runs finish within the grace, else stop them at a page boundary."""
+        self._planner.stop()
+        log.info("daemon_stopping", running=self._crew.busy)
+        grace = time.monotonic() + self._config.daemon.shutdown_grace.total_seconds()
+        while self._crew.busy and time.monotonic() < grace and not hurry():
+            self._wake.wait(SHORTEST_LOOK.total_seconds())
+            self._wake.clear()
+            self._every("heartbeat", self._config.daemon.heartbeat, self._beat)
+            self._pet_watchdog()
+        self._desk.stop.set()
+        self._crew.dismiss(LAST_PAGE)
+        with write(self._desk.db, durable=True) as tx:
+            put_back = runs.release(tx, self._desk.worker_id, self._desk.clock())
+            nodes.leave(tx, self._desk.worker_id)
+        log.info("daemon_stopped", put_back=put_back)
+
+    def reload(self) -> None:
+        """Take over what can change while running; name what needs a restart; keep the old settings if bad."""
+        try:
+            fresh = self._load()
+        except ContactsSyncError as error:
+            log.error("reload_refused", error=str(error), hint=error.hint)
+            return
+        kept = [
+            section for section in fresh.sections() if section not in RELOADABLE and self._differs(section, fresh)
+        ]
+        self._config = replace(self._config, **{section: getattr(fresh, section) for section in RELOADABLE})
+        self._crew.desk = self._desk = replace(self._desk, settings=fresh.sync)
+        self._crew.resize(fresh.sync.workers)
+        self._planner.use(fresh.schedule)
+        logs.set_level(fresh.log.level)
+        with write(self._desk.db) as tx:
+            nodes.probe_now(tx, self._desk.clock())
+        log.info("configuration_reloaded", needs_restart=kept)
+
+    def _differs(self, section: str, fresh: Config) -> bool:
+        return bool(getattr(fresh, section) != getattr(self._config, section))
+
+    # -- what is due
+
+    def _do_what_is_due(self, *, woken: bool) -> None:
+        self._every("heartbeat", self._config.daemon.heartbeat, self._beat)
+        self._every("clock", LOOK_AGAIN, self._look_at_the_clock)
+        if self._changed.is_set():
+            self._changed.clear()
+            self._planner.refresh()
+        queued = self._planner.queue_fired(self._desk.clock())
+        if woken or queued or self._is_due("claim", self._config.daemon.poll_interval):
+            self._claim()
+        self._every("tidy", TIDY_EVERY, self._tidy)
+
+    def _claim(self) -> None:
+        while workers.claim_for(self._crew):
+            pass
+
+    def _beat(self) -> None:
+        workers.beat(self._desk, self._node)
+        tell_systemd(f"STATUS={self._planner.users} users scheduled, {self._crew.busy} runs running")
+
+    def _look_at_the_clock(self) -> None:
+        """A suspended host or a clock set forward: look for due slots. A clock set back: plan all slots again."""
+        ahead = _wall_ahead(self._desk.clock())
+        if ahead < self._wall_ahead - SET_BACK:
+            log.warning("clock_set_back", seconds=round((self._wall_ahead - ahead).total_seconds()))
+            self._planner.plan_anew()
+        self._wall_ahead = ahead
+        self._planner.look_again()
+
+    def _tidy(self) -> None:
+        """Forget old history, as configured."""
+        now, history = self._desk.clock(), self._config.history
+        with write(self._desk.db) as tx:
+            pruned = runs.prune(
+                tx,
+                succeeded_before=now - history.keep_succeeded if history.keep_succeeded else None,
+                failed_before=now - history.keep_failed if history.keep_failed else None,
+            )
+        if pruned:
+            log.info("history_pruned", runs=pruned)
+
+    def _watch(self) -> None:
+        """A thread of its own: waits for the store to change, however long a turn of the loop takes."""
+        watch = Watch(self._desk.db)
+        while not self._desk.stop.is_set():
+            try:
+                changed = watch.wait(self._config.daemon.poll_interval, self._desk.stop)
+            except StoreUnavailable:  # the loop meets the same trouble, and tells
+                self._desk.stop.wait(self._config.daemon.poll_interval.total_seconds())
+                continue
+            if changed:
+                self._changed.set()
+                self._wake.set()
+        watch.close()
+
+    def _tell_once(self, trouble: StoreUnavailable) -> None:
+        if str(trouble) != self._trouble:
+            log.error("store_unavailable", error=str(trouble), hint=trouble.hint)
+        self._trouble = str(trouble)
+
+    def _pet_watchdog(self) -> None:
+        if self._watchdog is not None:
+            self._every("watchdog", self._watchdog / 2, lambda: tell_systemd("WATCHDOG=1"))
+
+    def _every(self, what: str, interval: timedelta, do: Callable[[], object]) -> None:
+        """Call `do` unless it was called less than `interval` of monotonic time ago."""
+        if self._is_due(what, interval):
+            do()
+
+    def _is_due(self, what: str, interval: timedelta) -> bool:
+        now = time.monotonic()
+        due = now - self._last.get(what, float("-inf")) >= interval.total_seconds()
+        if due:
+            self._last[what] = now
+        return due
+
+
+def _wall_ahead(now: datetime) -> timedelta:
+    """How far the wall clock is ahead of the monotonic one: it changes only when somebody sets the wall clock."""
+    return timedelta(seconds=now.timestamp() - time.monotonic())

@@ -1,0 +1,134 @@
+"""Keeps the scheduler in step with the store, and turns firings and missed slots into queued runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from queue import Empty, SimpleQueue
+
+import structlog
+
+from contacts_sync.config import Schedule as ScheduleSettings
+from contacts_sync.daemon.reconcile import reconcile, wanted
+from contacts_sync.daemon.scheduler import Scheduler
+from contacts_sync.model import Connection, RunKind, Schedule, Trigger
+from contacts_sync.store import connections, runs
+from contacts_sync.store.engine import Database, read, write
+from contacts_sync.timetable import Slot, Timetable, spread_offset
+
+log = structlog.get_logger()
+
+LOOKBACK = timedelta(days=366)  # a firing stands for the newest slot, even of a yearly schedule
+LONGEST_BATCH = 1_000  # firings inserted in one transaction, so that others get their turn at the store
+
+
+class Planner:
+    """What the daemon knows about schedules between two looks at the store."""
+
+    def __init__(self, db: Database, settings: ScheduleSettings, scheduler: Scheduler) -> None:
+        self._db = db
+        self._scheduler = scheduler
+        self._fired: SimpleQueue[str] = scheduler.fired
+        self._settings = settings
+        self._version: int | None = None
+        self._broken: dict[str, str] = {}
+
+    def start(self, now: datetime) -> None:
+        """Build all jobs, queue what was missed, begin to fire."""
+        known = self.refresh()
+        if self._settings.catch_up:
+            self._catch_up(known, now)
+        self._scheduler.start()
+
+    def use(self, settings: ScheduleSettings) -> None:
+        """Go on with reloaded settings."""
+        self._settings, self._version = settings, None
+
+    def refresh(self) -> list[Connection]:
+        """Reconcile the jobs with the store, if connections or schedules have changed since the last time."""
+        with read(self._db) as tx:
+            version = connections.change_version(tx)
+            if version == self._version:
+                return []
+            known = connections.every(tx)
+        plan = wanted(known, Schedule(self._settings.cron, self._settings.timezone))
+        self._scheduler.carry_out(reconcile(plan.timetables, self._scheduler.present))
+        self._tell_broken(dict(plan.broken))
+        self._version = version
+        return known
+
+    def queue_fired(self, now: datetime) -> int:
+        """Queue a run for every firing since the last time; the answer is how many runs are new."""
+        users = dict.fromkeys(_drain(self._fired))
+        items = [item for user in users if (item := self._due(user, now)) is not None]
+        return self._queue(items, now)
+
+    @property
+    def users(self) -> int:
+        """How many users have a job."""
+        return len(self._scheduler.present)
+
+    def look_again(self) -> None:
+        """Compare due times with the wall clock now."""
+        self._scheduler.look_again()
+
+    def plan_anew(self) -> None:
+        """The wall clock was set back: compute all next firings again."""
+        self._scheduler.plan_anew()
+
+    def stop(self) -> None:
+        """Fire no more."""
+        self._scheduler.stop()
+
+    def _due(self, user: str, now: datetime) -> runs.Wanted | None:
+        timetable = self._scheduler.present.get(user)
+        slot = timetable.latest(now, since=now - LOOKBACK) if timetable else None
+        return self._wanted(user, slot, Trigger.SCHEDULE) if slot else None
+
+    def _wanted(self, user: str, slot: Slot, trigger: Trigger) -> runs.Wanted:
+        offset = spread_offset(user, self._settings.spread)
+        return runs.Wanted(
+            user_id=user, trigger=trigger, slot=slot.label, not_before=slot.at + offset, kind=RunKind.INCREMENTAL
+        )
+
+    def _catch_up(self, known: Iterable[Connection], now: datetime) -> None:
+        """One run for the newest slot a user has missed, however many there were."""
+        with read(self._db) as tx:
+            covered = runs.latest_slots(tx)
+        items = [
+            self._wanted(connection.user_id, slot, Trigger.CATCH_UP)
+            for connection in known
+            if (timetable := self._scheduler.present.get(connection.user_id))
+            and (slot := _missed(timetable, connection, covered.get(connection.user_id), now))
+        ]
+        queued = self._queue(items, now)
+        if queued:
+            log.info("missed_runs_queued", users=queued)
+
+    def _queue(self, items: list[runs.Wanted], now: datetime) -> int:
+        created = 0
+        for start in range(0, len(items), LONGEST_BATCH):
+            with write(self._db) as tx:
+                created += runs.enqueue_many(tx, items[start : start + LONGEST_BATCH], now)
+        return created
+
+    def _tell_broken(self, broken: dict[str, str]) -> None:
+        for user, why in broken.items():
+            if self._broken.get(user) != why:
+                log.error("schedule_broken", user=user, error=why, hint=f"contacts-sync schedule set {user} --cron …")
+        self._broken = broken
+
+
+def _missed(
+    timetable: Timetable, connection: Connection, covered: datetime | None, now: datetime
+) -> Slot | None:
+    since = max(connection.scheduled_since, covered or connection.scheduled_since)
+    return timetable.latest(now, since=since)
+
+
+def _drain(fired: SimpleQueue[str]) -> Iterator[str]:
+    while True:
+        try:
+            yield fired.get_nowait()
+        except Empty:
+            return

@@ -1,0 +1,56 @@
+"""Wanted jobs (the store) against present jobs (the scheduler) -> add, replace, remove. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from contacts_sync.errors import InvalidUsage
+from contacts_sync.model import Connection, ConnectionStatus, Schedule
+from contacts_sync.timetable import Timetable, compile_schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Timetables by user id, and why the other connected users have none."""
+
+    timetables: Mapping[str, Timetable]
+    broken: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """What to do to the scheduler so that it has just the wanted jobs."""
+
+    add: Mapping[str, Timetable]
+    replace: Mapping[str, Timetable]
+    remove: frozenset[str]
+
+
+def effective(connection: Connection, default: Schedule) -> Schedule:
+    """The user's own schedule, completed by the configured default."""
+    return Schedule(connection.cron or default.cron, connection.timezone or default.timezone)
+
+
+def wanted(connections: Iterable[Connection], default: Schedule) -> Wanted:
+    """Who is to be synced when. Only `connected` users have a job; a broken schedule stops nobody else."""
+    timetables: dict[str, Timetable] = {}
+    broken: dict[str, str] = {}
+    for connection in connections:
+        if connection.status is not ConnectionStatus.CONNECTED:
+            continue
+        schedule = effective(connection, default)
+        try:
+            timetables[connection.user_id] = compile_schedule(schedule.cron, schedule.timezone)
+        except InvalidUsage as error:
+            broken[connection.user_id] = str(error)
+    return Wanted(timetables, broken)
+
+
+def reconcile(wanted: Mapping[str, Timetable], present: Mapping[str, Timetable]) -> Reconciliation:
+    """Compare by user and timetable."""
+    return Reconciliation(
+        add={user: table for user, table in wanted.items() if user not in present},
+        replace={user: table for user, table in wanted.items() if user in present and present[user] != table},
+        remove=frozenset(present.keys() - wanted.keys()),
+    )

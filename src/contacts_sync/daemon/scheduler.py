@@ -1,0 +1,88 @@
+"""The only room that knows APScheduler: one job a connected user, whose firing is put on a queue.
+
+APScheduler is a clock here, the store is the truth: jobs live in memory and are rebuilt from the store, nothing
+is ever dropped as a misfire, and which slot a firing stands for is computed from the timetable by the reader of
+the queue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from queue import SimpleQueue
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.memory import MemoryJobStore
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
+
+from contacts_sync.daemon.reconcile import Reconciliation
+from contacts_sync.timetable import Timetable
+
+JOB_ID = "google-contacts-sync-{}"
+
+
+class SlotTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler 3 ships no types
+    """Fires at a timetable's slots. One object serves all users with the same timetable."""
+
+    __slots__ = ("timetable",)
+
+    def __init__(self, timetable: Timetable) -> None:
+        self.timetable = timetable
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
+        """The first slot after the previous firing, or after now for a new job."""
+        return self.timetable.next_after(previous_fire_time or now).at
+
+
+class Scheduler:
+    """Jobs by user id. `fired` receives the user ids whose slot has come."""
+
+    def __init__(self, fired: SimpleQueue[str]) -> None:
+        self.fired = fired
+        self._triggers: dict[str, SlotTrigger] = {}
+        self._shared: dict[Timetable, SlotTrigger] = {}
+        self._clock = BackgroundScheduler(
+            timezone=UTC,
+            jobstores={"default": MemoryJobStore()},
+            executors={"default": ThreadPoolExecutor(1)},
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+        )
+
+    @property
+    def present(self) -> Mapping[str, Timetable]:
+        """The timetables of the users that have a job."""
+        return {user: trigger.timetable for user, trigger in self._triggers.items()}
+
+    def start(self) -> None:
+        """Begin to fire. Jobs added before are cheaper than jobs added after."""
+        self._clock.start()
+
+    def stop(self) -> None:
+        """Fire no more."""
+        if self._clock.running:
+            self._clock.shutdown(wait=False)
+
+    def look_again(self) -> None:
+        """Compare due times with the wall clock now: the scheduler's own wait is blind to a suspended host."""
+        self._clock.wakeup()
+
+    def carry_out(self, todo: Reconciliation) -> None:
+        """Add, replace and remove jobs."""
+        for user in todo.remove:
+            self._clock.remove_job(JOB_ID.format(user))
+            del self._triggers[user]
+        for user, timetable in {**todo.add, **todo.replace}.items():
+            self._put(user, timetable)
+
+    def plan_anew(self) -> None:
+        """Compute every next firing again, as after a clock that was set back."""
+        for user, trigger in self._triggers.items():
+            self._put(user, trigger.timetable)
+
+    def _put(self, user: str, timetable: Timetable) -> None:
+        trigger = self._shared.setdefault(timetable, SlotTrigger(timetable))
+        self._triggers[user] = trigger
+        self._clock.add_job(
+            self.fired.put, trigger, args=(user,), id=JOB_ID.format(user), replace_existing=True
+        )

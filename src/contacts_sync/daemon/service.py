@@ -1,0 +1,87 @@
+"""The daemon as a process: start, signals, readiness, heartbeat, stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from types import FrameType
+
+import structlog
+
+from contacts_sync.config import Config
+from contacts_sync.daemon.loop import Loop
+from contacts_sync.daemon.notify import tell_systemd
+from contacts_sync.daemon.workers import new_worker_id
+from contacts_sync.store import nodes
+from contacts_sync.store.engine import Database, close, open_database
+from contacts_sync.sync.desk import open_desk
+
+log = structlog.get_logger()
+
+
+class Signals:
+    """What the operator has asked for since the daemon started. Handlers only set flags: they hold no lock."""
+
+    def __init__(self) -> None:
+        self.stops = 0
+        self.reload = False
+
+    def on_stop(self, _number: int, _frame: FrameType | None) -> None:
+        """SIGTERM and SIGINT: once to stop gracefully, again to stop waiting for running runs."""
+        self.stops += 1
+
+    def on_reload(self, _number: int, _frame: FrameType | None) -> None:
+        """SIGHUP: read the configuration again."""
+        self.reload = True
+
+
+def serve(load: Callable[[], Config]) -> int:
+    """Run the daemon in the foreground until SIGTERM or SIGINT; the answer is the exit code.
+
+    `load` reads the configuration, now and at each SIGHUP. Raises what keeps a daemon from starting:
+    `ConfigurationError`, `KeyProblem`, `StoreUnusable`, `StoreUnavailable`, `DaemonRunning`.
+    """
+    signals = Signals()
+    with _handled(signals), _store(load()) as db:
+        config = load()
+        desk = open_desk(config, db, worker_id=new_worker_id(), clock=_now, stop=threading.Event())
+        loop = Loop(config, desk, load)
+        loop.start()
+        tell_systemd("READY=1")
+        while not signals.stops:
+            if signals.reload:
+                signals.reload = False
+                loop.reload()
+            loop.turn()
+        tell_systemd("STOPPING=1")
+        loop.stop(hurry=lambda: signals.stops > 1)
+    return 0
+
+
+@contextmanager
+def _store(config: Config) -> Iterator[Database]:
+    """The store, created and upgraded as needed, held against a second daemon where it can bear only one."""
+    db = open_database(config.database.url, create=True, upgrade=True)
+    try:
+        with nodes.hold_store(db):
+            yield db
+    finally:
+        close(db)
+
+
+@contextmanager
+def _handled(signals: Signals) -> Iterator[None]:
+    handlers = {signal.SIGTERM: signals.on_stop, signal.SIGINT: signals.on_stop, signal.SIGHUP: signals.on_reload}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

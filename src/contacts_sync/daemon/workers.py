@@ -1,0 +1,195 @@
+"""Claims queued runs and runs them. The same code serves the daemon and `run-now` without one."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from queue import SimpleQueue
+
+import structlog
+
+from contacts_sync import __version__
+from contacts_sync.errors import StoreUnavailable
+from contacts_sync.model import Node, Run, RunStatus
+from contacts_sync.store import nodes, runs
+from contacts_sync.store.engine import read, write
+from contacts_sync.sync.desk import Desk
+from contacts_sync.sync.run import carry_out
+
+log = structlog.get_logger()
+
+LOOK_EVERY = timedelta(milliseconds=200)
+PATIENCE = timedelta(seconds=5)  # for runs to reach a page boundary after Ctrl-C
+
+
+def new_worker_id() -> str:
+    """Unique per process start, not per host: a restarted process must not be taken for the one before."""
+    return f"{nodes.this_host()[0]}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+class Crew:
+    """A fixed number of worker threads. `freed` is called, from a worker's thread, after each run.
+
+    Threads are daemonic: a run that hangs in a system call can't keep the process from exiting.
+    """
+
+    def __init__(self, desk: Desk, size: int, freed: threading.Event) -> None:
+        self.desk = desk
+        self._size = 0
+        self._freed = freed
+        self._handed: SimpleQueue[Run | None] = SimpleQueue()
+        self._busy = 0
+        self._lock = threading.Lock()
+        self.resize(size)
+
+    @property
+    def busy(self) -> int:
+        """Runs that are handed out and not finished."""
+        return self._busy
+
+    @property
+    def idle(self) -> int:
+        """How many more runs can start at once."""
+        return max(0, self._size - self._busy)
+
+    def resize(self, size: int) -> None:
+        """Have `size` workers from now on."""
+        for number in range(self._size, size):
+            threading.Thread(target=self._work, name=f"worker-{number}", daemon=True).start()
+        for _ in range(size, self._size):
+            self._handed.put(None)
+        self._size = size
+
+    def hand_out(self, claimed: Collection[Run]) -> None:
+        """Give claimed runs to the workers."""
+        with self._lock:
+            self._busy += len(claimed)
+        for run in claimed:
+            self._handed.put(run)
+
+    def dismiss(self, patience: timedelta) -> bool:
+        """Let the workers go; the answer is whether all had finished within `patience`."""
+        self.resize(0)
+        until = time.monotonic() + patience.total_seconds()
+        while self._busy and time.monotonic() < until:
+            self._freed.wait(min(LOOK_EVERY.total_seconds(), max(0.0, until - time.monotonic())))
+            self._freed.clear()
+        return self._busy == 0
+
+    def _work(self) -> None:
+        while (run := self._handed.get()) is not None:
+            try:
+                carry_out(run, self.desk)
+            except Exception:
+                log.exception("worker_error", run_id=run.id, user=run.user_id)
+            finally:
+                with self._lock:
+                    self._busy -= 1
+                self._freed.set()
+
+
+def claim_for(crew: Crew, run_ids: Collection[int] | None = None) -> int:
+    """Claim as many due runs as the crew has idle workers, and hand them out; the answer is their number."""
+    desk = crew.desk
+    if not crew.idle:
+        return 0
+    with read(desk.db) as tx:
+        if not runs.is_due(tx, desk.clock()):
+            return 0
+    with write(desk.db) as tx:
+        claimed = runs.claim(
+            tx,
+            worker_id=desk.worker_id,
+            now=desk.clock(),
+            lease=desk.lease,
+            limit=crew.idle,
+            run_ids=run_ids,
+        )
+    crew.hand_out(claimed)
+    return len(claimed)
+
+
+def run_here(desk: Desk, run_ids: Collection[int]) -> None:
+    """Carry out queued runs in this process, until each has ended, waits for its `not_before`, or is paused.
+
+    A run that another live process has claimed is waited for. `desk.stop`, or an exception such as Ctrl-C, puts
+    the runs of this process back into the queue.
+    """
+    freed = threading.Event()
+    crew = Crew(desk, min(desk.settings.workers, len(run_ids)), freed)
+    with _on_duty(desk):
+        try:
+            while not desk.stop.is_set() and (_unfinished(desk, run_ids) or crew.busy):
+                claim_for(crew, run_ids)
+                freed.wait(LOOK_EVERY.total_seconds())
+                freed.clear()
+        finally:
+            desk.stop.set()
+            crew.dismiss(PATIENCE)
+
+
+def _unfinished(desk: Desk, run_ids: Collection[int]) -> bool:
+    with read(desk.db) as tx:
+        current = runs.get_many(tx, run_ids)
+        paused = nodes.pause(tx)
+    now = desk.clock()
+    probing = paused is None or paused.next_probe_at <= now
+    return any(
+        run.status is RunStatus.RUNNING or (run.status is RunStatus.QUEUED and run.not_before <= now and probing)
+        for run in current
+    )
+
+
+@contextmanager
+def _on_duty(desk: Desk) -> Iterator[None]:
+    """Be known to the others, with leases kept alive, until the block ends; then leave nothing claimed."""
+    node = node_of(desk, role="command")
+    off_duty = threading.Event()
+    keeper = threading.Thread(target=_keep_alive, args=(desk, node, off_duty), daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        off_duty.set()
+        keeper.join()
+        with write(desk.db, durable=True) as tx:
+            runs.release(tx, desk.worker_id, desk.clock())
+            nodes.leave(tx, desk.worker_id)
+
+
+def _keep_alive(desk: Desk, node: Node, off_duty: threading.Event) -> None:
+    while True:
+        try:
+            beat(desk, node)
+        except StoreUnavailable as trouble:
+            log.warning("heartbeat_failed", error=str(trouble))
+        if off_duty.wait(desk.heartbeat.total_seconds()):
+            return
+
+
+def node_of(desk: Desk, *, role: str) -> Node:
+    """This process, as the others see it."""
+    host, boot_id = nodes.this_host()
+    now = desk.clock()
+    return Node(desk.worker_id, role, host, boot_id, os.getpid(), __version__, now, now)
+
+
+def beat(desk: Desk, node: Node) -> list[Run]:
+    """Heartbeat: this node lives, its leases go on, and runs of silent workers go back into the queue.
+
+    The answer is the runs that were taken back.
+    """
+    now = desk.clock()
+    with write(desk.db) as tx:
+        nodes.beat(tx, replace(node, heartbeat_at=now))
+        runs.renew(tx, desk.worker_id, now, desk.lease)
+        taken = runs.take_back(tx, now)
+    for run in taken:
+        log.warning("run_taken_back", user=run.user_id, run_id=run.id, status=str(run.status), starts=run.starts)
+    return taken

@@ -1,0 +1,44 @@
+"""How far a reading has come."""
+
+from __future__ import annotations
+
+import pytest
+
+from contacts_sync.errors import PassingTrouble
+from contacts_sync.model import Page, Person
+from contacts_sync.sync.listing import Listing
+
+
+def page(*entries: str, to: str | None = None, sync_token: str | None = None) -> Page:
+    """Entries: a resource name for a person, `-name` for a tombstone."""
+    made = (name[1:] if name.startswith("-") else Person(name, None, "e", "{}") for name in entries)
+    return Page(tuple(made), to, sync_token)
+
+
+def test_only_the_last_pages_sync_token_counts() -> None:
+    listing = Listing(sync_token=None)
+    listing.note(page("a", to="2", sync_token="early"), {}, ())
+    assert (listing.complete, listing.next_sync_token, listing.page_token) == (False, None, "2")
+    listing.note(page("b", sync_token="last"), {}, ())
+    assert (listing.complete, listing.next_sync_token) == (True, "last")
+
+
+def test_an_empty_sync_token_is_none() -> None:
+    listing = Listing(sync_token=None)
+    listing.note(page("a", sync_token=""), {}, ())
+    assert listing.next_sync_token is None
+
+
+def test_the_last_word_about_a_name_counts_across_pages() -> None:
+    listing = Listing(sync_token="t")
+    listing.note(page("-a", "b", to="2"), {}, ())
+    listing.note(page("a", "-b"), {}, ())
+    assert (listing.seen, listing.tombstones) == ({"a"}, {"b"})
+
+
+def test_a_repeated_page_token_is_stopped() -> None:
+    listing = Listing(sync_token=None)
+    listing.note(page("a", to="2"), {}, ())
+    with pytest.raises(PassingTrouble, match="don't end"):
+        listing.note(page("b", to="2"), {}, ())
+    assert listing.endless

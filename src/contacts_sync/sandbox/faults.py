@@ -1,0 +1,297 @@
+"""Trouble on order: what goes wrong, with which request, how often.
+
+`sandbox.faults.add("people", unavailable(), page=2)`: the next request for a second page is answered 503.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import Enum
+from typing import Any, Literal
+
+from contacts_sync.sandbox import answers
+from contacts_sync.sandbox.answers import HTML, JSON, Answer, encode, error_info, google_error, html_answer
+
+Where = Literal["people", "groups", "token", "revoke", "userinfo", "authorization", "any"]
+PROJECT = "000000000000"
+_ACTIVATION = (
+    f"https://console.developers.google.com/apis/api/people.googleapis.com/overview?project={PROJECT}"
+)
+
+
+class Delivery(Enum):
+    """What becomes of an answer on its way."""
+
+    WHOLE = "whole"
+    REFUSED = "refused"  # the connection is reset before the request has any effect
+    LOST = "lost"  # the request takes its effect, then the connection is reset
+    TRUNCATED = "truncated"  # Content-Length promises more than comes
+    GZIP_CUT = "gzip cut"  # a complete HTTP answer whose gzip stream lacks its end
+    DRIPPED = "dripped"  # byte by byte
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A request that is held: wait for `arrived`, look around, `release()`."""
+
+    arrived: threading.Event = field(default_factory=threading.Event)
+    released: threading.Event = field(default_factory=threading.Event)
+
+    def release(self) -> None:
+        """Lets the request, and all that the same rule holds later, go on."""
+        self.released.set()
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One kind of trouble. `answer` replaces the real one, `edit` changes the real one's JSON, `delay` comes
+    before either; `pause` is the time between two dripped bytes.
+    """
+
+    answer: Answer | None = None
+    edit: Callable[[dict[str, Any]], object] | None = None
+    delay: timedelta = timedelta()
+    pause: timedelta = timedelta()
+    delivery: Delivery = Delivery.WHOLE
+    gate: Gate | None = None
+    needs_sync_token: bool = False  # strikes only requests that carry one
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What a rule can be told to look for in a request."""
+
+    where: str
+    account: str | None = None
+    page: int = 1
+    sync_token: bool = False
+
+
+@dataclass(slots=True)
+class _Rule:
+    where: Where
+    fault: Fault
+    account: str | None
+    page: int | None
+    nth: int
+    times: int | None
+    seen: int = 0
+    struck: int = 0
+
+    def matches(self, request: Circumstances) -> bool:
+        return (
+            self.where in ("any", request.where)
+            and self.account in (None, request.account)
+            and self.page in (None, request.page)
+            and (request.sync_token or not self.fault.needs_sync_token)
+        )
+
+    def strikes(self) -> bool:
+        """Counts a matching request; whether it is one of those to strike."""
+        self.seen += 1
+        if self.seen < self.nth or (self.times is not None and self.struck >= self.times):
+            return False
+        self.struck += 1
+        return True
+
+
+class Faults:
+    """The rules in force. The first one that strikes a request decides what happens to it. Thread safe."""
+
+    def __init__(self) -> None:
+        self._rules: list[_Rule] = []
+        self._lock = threading.Lock()
+
+    def add(
+        self,
+        where: Where,
+        fault: Fault,
+        *,
+        account: str | None = None,
+        page: int | None = None,
+        nth: int = 1,
+        times: int | None = 1,
+    ) -> None:
+        """From the `nth` request on that fits (place, account's e-mail, page of a listing from 1), `times`
+        of them meet `fault`; None: all.
+        """
+        with self._lock:
+            self._rules.append(_Rule(where, fault, account, page, nth, times))
+
+    def hold(
+        self,
+        where: Where,
+        *,
+        account: str | None = None,
+        page: int | None = None,
+        nth: int = 1,
+        times: int | None = 1,
+    ) -> Gate:
+        """Requests that fit hang, before they have any effect, until the gate is released."""
+        gate = Gate()
+        self.add(where, Fault(gate=gate), account=account, page=page, nth=nth, times=times)
+        return gate
+
+    def clear(self) -> None:
+        """No more trouble; held requests go on."""
+        with self._lock:
+            rules, self._rules = self._rules, []
+        for rule in rules:
+            if rule.fault.gate:
+                rule.fault.gate.release()
+
+    def strike(self, request: Circumstances) -> Fault | None:
+        """What this request meets. Every rule that fits counts it; the first that strikes decides."""
+        with self._lock:
+            for rule in self._rules:
+                if rule.matches(request) and rule.strikes():
+                    return rule.fault
+        return None
+
+
+def respond(
+    status: int, body: Mapping[str, object] | str | bytes = b"", headers: Mapping[str, str] | None = None
+) -> Fault:
+    """Any answer: a mapping goes out as JSON, text as HTML, bytes as they are (labelled JSON)."""
+    extra = tuple((headers or {}).items())
+    if isinstance(body, str):
+        return Fault(Answer(status, body.encode(), HTML, extra))
+    return Fault(Answer(status, body if isinstance(body, bytes) else encode(body), JSON, extra))
+
+
+def edited(change: Callable[[dict[str, Any]], object]) -> Fault:
+    """The real answer, after `change` was let loose on its JSON in place."""
+    return Fault(edit=change)
+
+
+def internal_error() -> Fault:
+    """500 in Google's envelope."""
+    return Fault(google_error(500, "INTERNAL", "Internal error encountered."))
+
+
+def unavailable(retry_after: str | None = None) -> Fault:
+    """503 in Google's envelope; `retry_after` as the header says it: seconds or an HTTP date."""
+    return Fault(
+        google_error(503, "UNAVAILABLE", "The service is currently unavailable.", headers=_wait(retry_after))
+    )
+
+
+def bad_gateway() -> Fault:
+    """502 with the HTML page of a front end."""
+    return Fault(html_answer("<html><title>Error 502 (Server Error)!!1</title><p>Bad Gateway</html>", 502))
+
+
+def too_many_requests(retry_after: str | None = None) -> Fault:
+    """429 with the quota text of the People API."""
+    metric = "Critical read requests (Contact and Profile Reads)"
+    text = f"Quota exceeded for quota metric '{metric}' and limit '{metric} per minute per user'"
+    return Fault(google_error(429, "RESOURCE_EXHAUSTED", text, headers=_wait(retry_after)))
+
+
+def empty_too_many_requests() -> Fault:
+    """429 without a body, as the token endpoint may send it."""
+    return Fault(Answer(429, b"", HTML))
+
+
+def quota_forbidden(reason: str = "rateLimitExceeded") -> Fault:
+    """403 whose reason says that it is a matter of quota."""
+    text = "Quota exceeded. Please try again later."
+    return Fault(google_error(403, "PERMISSION_DENIED", text, error_info(reason, "googleapis.com")))
+
+
+def service_disabled() -> Fault:
+    """403: the operator never enabled the People API for the project."""
+    text = (
+        f"People API has not been used in project {PROJECT} before or it is disabled. Enable it by visiting "
+        f"{_ACTIVATION} then retry. If you enabled this API recently, wait a few minutes for the action to "
+        "propagate to our systems and retry."
+    )
+    info = error_info(
+        "SERVICE_DISABLED",
+        "googleapis.com",
+        consumer=f"projects/{PROJECT}",
+        service="people.googleapis.com",
+        serviceTitle="People API",
+        activationUrl=_ACTIVATION,
+    )
+    link = {"description": "Google developers console API activation", "url": _ACTIVATION}
+    help_links = {"@type": "type.googleapis.com/google.rpc.Help", "links": [link]}
+    return Fault(google_error(403, "PERMISSION_DENIED", text, info, help_links))
+
+
+def scope_insufficient() -> Fault:
+    """403: the grant doesn't cover contacts."""
+    return Fault(answers.scope_insufficient("ListConnections"))
+
+
+def unauthenticated() -> Fault:
+    """401, although the access token may be good."""
+    return Fault(answers.unauthenticated())
+
+
+def expired_sync_token(status: str = "FAILED_PRECONDITION") -> Fault:
+    """400 for requests that carry a sync token, with either word that was seen for `status`."""
+    return Fault(answers.expired_sync_token(status), needs_sync_token=True)
+
+
+def gone_sync_token() -> Fault:
+    """410 for requests that carry a sync token, as Google's own guide says."""
+    body = {"error": {"code": 410, "message": answers.EXPIRED_SYNC_TOKEN, "status": "FAILED_PRECONDITION"}}
+    return Fault(Answer(410, encode(body)), needs_sync_token=True)
+
+
+def corrupt_sync_token() -> Fault:
+    """400 INVALID_ARGUMENT for requests that carry a sync token."""
+    return Fault(answers.invalid_argument(), needs_sync_token=True)
+
+
+def invalid_argument() -> Fault:
+    """400 INVALID_ARGUMENT, whatever the request."""
+    return Fault(answers.invalid_argument())
+
+
+def invalid_grant(description: str = "Token has been expired or revoked.") -> Fault:
+    """400 of the token endpoint: the user's grant is dead."""
+    return Fault(answers.oauth_error("invalid_grant", description))
+
+
+def invalid_client() -> Fault:
+    """401 of the token endpoint: the operator's client is wrong."""
+    return Fault(answers.oauth_error("invalid_client", "The OAuth client was not found.", 401))
+
+
+def slow(delay: timedelta) -> Fault:
+    """The real answer, late."""
+    return Fault(delay=delay)
+
+
+def reset() -> Fault:
+    """The connection is reset (RST) before the request has any effect."""
+    return Fault(delivery=Delivery.REFUSED)
+
+
+def lost_answer() -> Fault:
+    """The request takes its effect, then the connection is reset instead of an answer."""
+    return Fault(delivery=Delivery.LOST)
+
+
+def truncated() -> Fault:
+    """The body ends half way, before its Content-Length."""
+    return Fault(delivery=Delivery.TRUNCATED)
+
+
+def gzip_cut() -> Fault:
+    """A complete HTTP answer whose gzip stream ends early; looks whole to a careless client."""
+    return Fault(delivery=Delivery.GZIP_CUT)
+
+
+def dripping(pause: timedelta) -> Fault:
+    """The real answer, byte by byte with `pause` between them: a read timeout never strikes."""
+    return Fault(delivery=Delivery.DRIPPED, pause=pause)
+
+
+def _wait(retry_after: str | None) -> dict[str, str]:
+    return {} if retry_after is None else {"Retry-After": retry_after}

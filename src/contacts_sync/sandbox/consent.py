@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from contacts_sync.sandbox.account import Account
 from contacts_sync.sandbox.answers import Request
-from contacts_sync.sandbox.world import Account, World
+from contacts_sync.sandbox.world import World
 
 _SIGN_IN = {
     "openid",

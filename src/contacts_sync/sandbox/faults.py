@@ -1,4 +1,4 @@
-"""Trouble on order: what goes wrong, with which request, how often.
+"""The kinds of trouble that can be ordered, ready made.
 
 `sandbox.faults.add("people", unavailable(), page=2)`: the next request for a second page is answered 503.
 """
@@ -10,12 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
-from typing import Any, Literal
+from typing import Any
 
 from contacts_sync.sandbox import answers
 from contacts_sync.sandbox.answers import HTML, JSON, Answer, encode, error_info, google_error, html_answer
 
-Where = Literal["people", "groups", "token", "revoke", "userinfo", "authorization", "any"]
 PROJECT = "000000000000"
 _ACTIVATION = (
     f"https://console.developers.google.com/apis/api/people.googleapis.com/overview?project={PROJECT}"
@@ -58,98 +57,6 @@ class Fault:
     delivery: Delivery = Delivery.WHOLE
     gate: Gate | None = None
     needs_sync_token: bool = False  # strikes only requests that carry one
-
-
-@dataclass(frozen=True, slots=True)
-class Circumstances:
-    """What a rule can be told to look for in a request."""
-
-    where: str
-    account: str | None = None
-    page: int = 1
-    sync_token: bool = False
-
-
-@dataclass(slots=True)
-class _Rule:
-    where: Where
-    fault: Fault
-    account: str | None
-    page: int | None
-    nth: int
-    times: int | None
-    seen: int = 0
-    struck: int = 0
-
-    def matches(self, request: Circumstances) -> bool:
-        return (
-            self.where in ("any", request.where)
-            and self.account in (None, request.account)
-            and self.page in (None, request.page)
-            and (request.sync_token or not self.fault.needs_sync_token)
-        )
-
-    def strikes(self) -> bool:
-        """Counts a matching request; whether it is one of those to strike."""
-        self.seen += 1
-        if self.seen < self.nth or (self.times is not None and self.struck >= self.times):
-            return False
-        self.struck += 1
-        return True
-
-
-class Faults:
-    """The rules in force. The first one that strikes a request decides what happens to it. Thread safe."""
-
-    def __init__(self) -> None:
-        self._rules: list[_Rule] = []
-        self._lock = threading.Lock()
-
-    def add(
-        self,
-        where: Where,
-        fault: Fault,
-        *,
-        account: str | None = None,
-        page: int | None = None,
-        nth: int = 1,
-        times: int | None = 1,
-    ) -> None:
-        """From the `nth` request on that fits (place, account's e-mail, page of a listing from 1), `times`
-        of them meet `fault`; None: all.
-        """
-        with self._lock:
-            self._rules.append(_Rule(where, fault, account, page, nth, times))
-
-    def hold(
-        self,
-        where: Where,
-        *,
-        account: str | None = None,
-        page: int | None = None,
-        nth: int = 1,
-        times: int | None = 1,
-    ) -> Gate:
-        """Requests that fit hang, before they have any effect, until the gate is released."""
-        gate = Gate()
-        self.add(where, Fault(gate=gate), account=account, page=page, nth=nth, times=times)
-        return gate
-
-    def clear(self) -> None:
-        """No more trouble; held requests go on."""
-        with self._lock:
-            rules, self._rules = self._rules, []
-        for rule in rules:
-            if rule.fault.gate:
-                rule.fault.gate.release()
-
-    def strike(self, request: Circumstances) -> Fault | None:
-        """What this request meets. Every rule that fits counts it; the first that strikes decides."""
-        with self._lock:
-            for rule in self._rules:
-                if rule.matches(request) and rule.strikes():
-                    return rule.fault
-        return None
 
 
 def respond(

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlencode, urlsplit
 
+from contacts_sync.sandbox.account import Account
 from contacts_sync.sandbox.answers import (
     HTML,
     Answer,
@@ -22,7 +23,7 @@ from contacts_sync.sandbox.answers import (
 )
 from contacts_sync.sandbox.consent import Consent, page
 from contacts_sync.sandbox.grants import Token
-from contacts_sync.sandbox.world import Account, World
+from contacts_sync.sandbox.world import World
 
 ISSUER = "https://accounts.google.com"
 _EMAIL_SCOPES = {"email", "https://www.googleapis.com/auth/userinfo.email"}

@@ -9,10 +9,11 @@ import hashlib
 from datetime import datetime, timedelta
 
 from contacts_sync.sandbox import answers
+from contacts_sync.sandbox.account import Account, Listing
 from contacts_sync.sandbox.answers import Answer, RefusedError, Request, encode, json_answer
 from contacts_sync.sandbox.opaque import seal, unseal
 from contacts_sync.sandbox.persons import PERSON_FIELDS, View, as_json
-from contacts_sync.sandbox.world import Account, Listing, World
+from contacts_sync.sandbox.world import World
 
 SCOPES = ("https://www.googleapis.com/auth/contacts", "https://www.googleapis.com/auth/contacts.readonly")
 SYNC_TOKEN_LIFETIME = timedelta(days=7)  # after the full sync, however often the token was renewed since
@@ -106,7 +107,7 @@ def _view(request: Request) -> View:
     sources = {source.removeprefix("READ_SOURCE_TYPE_") for source in request.query.get("sources", [])}
     if not sources <= _SOURCES or request.param("sortOrder") not in _SORT_ORDERS | {""}:
         raise RefusedError(answers.invalid_argument())
-    return View(tuple(sorted(fields)), profiles=not sources or "PROFILE" in sources)
+    return View(frozenset(fields), profiles=not sources or "PROFILE" in sources)
 
 
 def _fields(request: Request, name: str, valid: set[str]) -> set[str]:

@@ -159,8 +159,8 @@ class Account:
     def people(
         self, fields: Collection[str] = PERSON_FIELDS, *, profiles: bool = False
     ) -> dict[str, dict[str, Any]]:
-        """The truth: every person by resource name, as a full listing with this field mask shows it; `profiles`
-        when the request doesn't restrict itself to the CONTACT source.
+        """The truth: each person by resource name, as a full listing with the mask shows it; `profiles` when
+        the request doesn't restrict itself to the CONTACT source.
         """
         view = View(frozenset(fields), profiles)
         return {known.resource_name: json.loads(as_json(known, view)) for known in self.snapshot()[1]}
@@ -180,7 +180,7 @@ class Account:
         return found if found and not found.deleted else None
 
     def snapshot(self, since: int | None = None) -> tuple[int, tuple[Contact, ...]]:
-        """The account's `seq`, and all people, or those changed since with tombstones, oldest first."""
+        """The account's `seq`, and all people; with `since` what changed after it, tombstones included."""
         with self._lock:
             if since is None:
                 return self._seq, tuple(known for known in self._contacts.values() if not known.deleted)

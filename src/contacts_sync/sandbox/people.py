@@ -56,12 +56,16 @@ def list_groups(world: World, request: Request) -> Answer:
     """GET v1/contactGroups: a sync token comes with every answer, deleted labels only when one was sent."""
     account = _authorised(world, request, "ListContactGroups")
     _known_parameters(request, _GROUPS)
-    _fields(request, "groupFields", _GROUP_FIELDS)
-    size, start = _page_size(request, default=30), _group_start(request)
+    fields = _fields(request, "groupFields", _GROUP_FIELDS) or set(_GROUP_FIELDS)
+    size, number = _page_size(request, default=30), _group_page(request)
     seq, groups = account.groups(_group_since(account, request))
-    answer: dict[str, object] = {"contactGroups": groups[start : start + size], "totalItems": len(groups)}
-    if start + size < len(groups):
-        answer["nextPageToken"] = seal("groups page", start + size)
+    rows = groups[(number - 1) * size : number * size]
+    answer: dict[str, object] = {
+        "contactGroups": [_masked(row, fields) for row in rows],
+        "totalItems": len(groups),
+    }
+    if number * size < len(groups):
+        answer["nextPageToken"] = seal("groups page", _group_call(request), number + 1)
     answer["nextSyncToken"] = seal("groups", account.sub, seq, account.sync_epoch)
     return json_answer({name: value for name, value in answer.items() if value})
 
@@ -80,7 +84,7 @@ def get_person(world: World, request: Request) -> Answer:
 def page_number(request: Request) -> int:
     """Which page of a listing this request asks for, from 1; a token that isn't ours counts as 1."""
     parts = unseal(request.param("pageToken"))
-    return int(parts[2]) if parts and parts[0] == "page" else 1
+    return int(parts[2]) if parts and parts[0] in ("page", "groups page") else 1
 
 
 def _authorised(world: World, request: Request, method: str) -> Account:
@@ -131,8 +135,11 @@ def _shape(request: Request) -> str:
     """What must stay the same within a listing, and from a full listing to its incremental ones."""
     fields = sorted(request.param("personFields").split(","))
     sources = sorted(request.query.get("sources", []))
-    rest = [request.param("pageSize"), request.param("sortOrder")]
-    return hashlib.sha256(repr((fields, sources, rest)).encode()).hexdigest()[:16]
+    return _digest(*fields, *sources, request.param("pageSize"), request.param("sortOrder"))
+
+
+def _digest(*values: str) -> str:
+    return hashlib.sha256(repr(values).encode()).hexdigest()[:16]
 
 
 def _listing(account: Account, request: Request, shape: str) -> tuple[str, Listing, int]:
@@ -188,14 +195,22 @@ def _totals(count: int) -> list[bytes]:
     return [b'"totalPeople":%d,"totalItems":%d' % (count, count)] if count else []
 
 
-def _group_start(request: Request) -> int:
+def _group_page(request: Request) -> int:
     token = request.param("pageToken")
-    if not token:
-        return 0
-    parts = unseal(token)
-    if not parts or parts[0] != "groups page":
+    parts = unseal(token) if token else ["groups page", _group_call(request), 1]
+    if not parts or parts[:2] != ["groups page", _group_call(request)]:
         raise RefusedError(answers.invalid_argument())
-    return int(parts[1])
+    return page_number(request)
+
+
+def _group_call(request: Request) -> str:
+    return _digest(*(request.param(name) for name in ("pageSize", "groupFields", "syncToken")))
+
+
+def _masked(group: dict[str, object], fields: set[str]) -> dict[str, object]:
+    always = {"resourceName", "etag"}
+    names = always | fields | ({"formattedName"} if "name" in fields else set())
+    return {name: value for name, value in group.items() if name in names}
 
 
 def _group_since(account: Account, request: Request) -> int | None:

@@ -103,8 +103,8 @@ class Sandbox:
         self.requests.append(
             RecordedRequest(request.method, request.path, query, self.world.now(), where, owner)
         )
-        number = people.page_number(request) if where == "people" else 1
-        found = self.faults.strike(Circumstances(where, owner, number, bool(request.param("syncToken"))))
+        page, carried = people.page_number(request), bool(request.param("syncToken"))
+        found = self.faults.strike(Circumstances(where, owner, page, carried))
         return found or Fault()
 
     def answer(self, request: Request) -> Answer:

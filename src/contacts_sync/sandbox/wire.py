@@ -21,6 +21,7 @@ from contacts_sync.sandbox.faults import Delivery, Fault
 Meet = Callable[[Request], Fault]  # what trouble a request meets
 Reply = Callable[[Request], Answer]  # what Google would answer
 _CLOSE_LIMIT_SECONDS = 5.0
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, for no time; closing then sends RST
 
 
 class Server(ThreadingHTTPServer):
@@ -58,6 +59,13 @@ class Server(ThreadingHTTPServer):
             with self._changed:
                 self._open.discard(request)
                 self._changed.notify_all()
+
+    def shutdown_request(self, request: Any) -> None:
+        """The base class says goodbye (FIN) before it closes; where no time to linger is set, RST does."""
+        if request.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(_RESET)) == _RESET:
+            self.close_request(request)
+        else:
+            super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A peer that hangs up is part of the rehearsal; the base class prints anything else."""
@@ -156,7 +164,7 @@ class Handler(BaseHTTPRequestHandler):
     def _reset(self) -> None:
         """Hangs up with RST instead of FIN."""
         self.close_connection = True
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
 
 
 def _edited(answer: Answer, fault: Fault) -> Answer:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 from typing import Self
 
-from contacts_sync.sandbox import oauth, people
+from contacts_sync.sandbox import assertions, oauth, people
 from contacts_sync.sandbox.answers import Answer, RefusedError, Request, html_answer
+from contacts_sync.sandbox.assertions import ServiceAccount
 from contacts_sync.sandbox.consent import Consent
 from contacts_sync.sandbox.faults import Fault
 from contacts_sync.sandbox.rules import Circumstances, Faults
@@ -56,6 +57,7 @@ class Sandbox:
         self.faults = Faults()
         self.consent = Consent()
         self.requests: list[RecordedRequest] = []
+        self.service_accounts: dict[str, ServiceAccount] = {}
         self.client_id = "000000000000-sandbox.apps.googleusercontent.com"
         self.client_secret = f"GOCSPX-{secrets.token_urlsafe(21)}"
         self._port = port
@@ -90,6 +92,12 @@ class Sandbox:
             "userinfo": USERINFO,
         }
         return {name: self.url + path for name, path in paths.items()} | {"people": self.url}
+
+    def trust_service_account(
+        self, email: str, *, modulus: int, exponent: int, scopes: Collection[str] = people.SCOPES
+    ) -> None:
+        """Domain-wide delegation: who signs as `email` with this RSA key gets `scopes` for every account."""
+        self.service_accounts[email] = ServiceAccount(email, modulus, exponent, tuple(scopes))
 
     def count(self, where: str, *, account: str | None = None) -> int:
         """How many requests arrived at a place, of one account or of all."""
@@ -132,7 +140,7 @@ def _route(sandbox: Sandbox, request: Request) -> Answer:
     world, client = sandbox.world, oauth.Client(sandbox.client_id, sandbox.client_secret)
     routes: dict[str, Callable[[], Answer]] = {
         "authorization": lambda: oauth.authorize(world, client, sandbox.consent, request),
-        "token": lambda: oauth.token(world, client, request),
+        "token": lambda: _token(sandbox, client, request),
         "revoke": lambda: oauth.revoke(world, request),
         "userinfo": lambda: oauth.userinfo(world, request),
         "people": lambda: people.list_connections(world, request),
@@ -141,3 +149,9 @@ def _route(sandbox: Sandbox, request: Request) -> Answer:
         "": lambda: html_answer("<title>Error 404 (Not Found)!!1</title>", 404),
     }
     return routes[_place(request)]()
+
+
+def _token(sandbox: Sandbox, client: oauth.Client, request: Request) -> Answer:
+    if request.form.get("grant_type") == assertions.GRANT_TYPE:
+        return assertions.exchange(sandbox.world, sandbox.service_accounts, request.form)
+    return oauth.token(sandbox.world, client, request)

@@ -16,7 +16,7 @@ from contacts_sync import config, vault
 from contacts_sync.daemon.workers import new_worker_id
 from contacts_sync.google import oauth
 from contacts_sync.model import Outcome, Run, RunKind, Trigger
-from contacts_sync.sandbox.server import Sandbox
+from contacts_sync.sandbox import Sandbox
 from contacts_sync.store import runs
 from contacts_sync.store.engine import Database, read, write
 from contacts_sync.sync.connecting import connect

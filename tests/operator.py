@@ -15,7 +15,7 @@ from typing import IO, Any, TypeVar
 
 import requests
 
-from contacts_sync.sandbox.server import Sandbox
+from contacts_sync.sandbox import Sandbox
 
 T = TypeVar("T")
 SETTINGS = {
@@ -43,6 +43,7 @@ class Operator:
         self.home = home
         self.google = google
         self.url = url
+        self.transcript: list[str] = []
         self.environ = {
             "PATH": os.environ["PATH"],
             "HOME": str(home),
@@ -70,6 +71,7 @@ class Operator:
         """Type a command to its end; its exit code must be `code`."""
         process = self.start(*words)
         out, err = process.communicate(typed, timeout=90)
+        self.transcript += [out, err]
         assert process.returncode == code, f"{words} ended with {process.returncode}\n{out}\n{err}"
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 
@@ -91,6 +93,7 @@ class Operator:
         if address:
             requests.get(address, timeout=20)
         out, err = process.communicate(timeout=60)
+        self.transcript += [out, err]
         assert process.returncode == code, f"connect ended with {process.returncode}\n{address}\n{out}\n{err}"
 
     def user(self, user: str) -> dict[str, Any]:

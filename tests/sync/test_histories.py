@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
 from contacts_sync.model import RunStatus
-from contacts_sync.sandbox import faults
-from contacts_sync.sandbox.server import Sandbox
+from contacts_sync.sandbox import Sandbox, faults
 from contacts_sync.store.engine import close, open_database
 from tests.inside import copy_of, desk_for, join, rows, sync, world_of
 

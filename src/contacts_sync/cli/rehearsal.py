@@ -18,7 +18,7 @@ from contacts_sync.daemon.workers import new_worker_id, run_here
 from contacts_sync.google import oauth
 from contacts_sync.google.listener import Listener
 from contacts_sync.model import Run, RunKind, RunStatus, Trigger
-from contacts_sync.sandbox.server import Sandbox
+from contacts_sync.sandbox import Sandbox
 from contacts_sync.store import connections, contacts, runs
 from contacts_sync.store.engine import Database, close, open_database, read, write
 from contacts_sync.sync.connecting import connect

@@ -1,0 +1,1 @@
+"""All SQL. Functions that take an open transaction, grouped by table family."""

@@ -1,0 +1,202 @@
+"""`connections`, `oauth_tokens` and `sync_states`: who is linked to which Google account, and how it goes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import delete, func, select, update
+
+from contacts_sync.model import Account, Connection, ConnectionStatus, SealedGrant
+from contacts_sync.store import dialect, tables
+from contacts_sync.store.run_queue import cancel
+from contacts_sync.store.states import clear, every_sync_state, sync_state
+from contacts_sync.store.tables import IS_RUNNING, contact_groups, contacts, oauth_tokens, sync_runs
+from contacts_sync.store.transactions import Transaction
+
+__all__ = [
+    "account_is_shared",
+    "change_version",
+    "connect",
+    "contact_counts",
+    "disconnect",
+    "every",
+    "every_sync_state",
+    "get",
+    "needs_reauth",
+    "purge",
+    "replace_grant",
+    "sealed_grant",
+    "set_schedule",
+    "sync_state",
+    "wipe_contacts",
+]
+
+table = tables.connections
+KEPT = [table.c[name] for name in Connection.__slots__]
+
+# -- reading
+
+
+def get(tx: Transaction, user_id: str) -> Connection | None:
+    """A user's connection, whatever its status."""
+    row = tx.execute(select(*KEPT).where(table.c.user_id == user_id)).mappings().first()
+    return Connection(**{**row, "status": ConnectionStatus(row["status"])}) if row else None
+
+
+def every(tx: Transaction) -> list[Connection]:
+    """All connections, the disconnected among them, by user id."""
+    rows = tx.execute(select(*KEPT).order_by(table.c.user_id)).mappings()
+    return [Connection(**{**row, "status": ConnectionStatus(row["status"])}) for row in rows]
+
+
+def account_is_shared(tx: Transaction, user_id: str, sub: str) -> bool:
+    """True if another user is linked to the same Google account."""
+    others = select(table.c.user_id).where(
+        table.c.google_sub == sub, table.c.user_id != user_id, table.c.status != ConnectionStatus.DISCONNECTED
+    )
+    return tx.execute(others.limit(1)).first() is not None
+
+
+def contact_counts(tx: Transaction) -> dict[str, int]:
+    """How many contacts each user has."""
+    rows = tx.execute(select(contacts.c.user_id, func.count()).group_by(contacts.c.user_id))
+    return {row[0]: row[1] for row in rows}
+
+
+def change_version(tx: Transaction) -> int:
+    """A number that grows whenever a connection or a schedule changes."""
+    return tx.execute(select(tables.store.c.change_version)).scalar_one()
+
+
+# -- linking
+
+
+def connect(
+    tx: Transaction,
+    *,
+    user_id: str,
+    account: Account,
+    sealed: str,
+    schedule: tuple[str | None, str | None] | None,
+    now: datetime,
+) -> None:
+    """Link a user to a Google account, or renew the link.
+
+    `schedule` is (cron, timezone), each None for the configured default; None keeps what the user has.
+    The sync state is reset, and so are the contacts' etags: the next full sync compares everything.
+    """
+    values = {
+        "google_account": account.email,
+        "google_sub": account.sub,
+        "status": ConnectionStatus.CONNECTED,
+        "connected_at": now,
+        "disconnected_at": None,
+        "reauth_reason": None,
+        "scheduled_since": now,
+        **(dict(zip(("cron", "timezone"), schedule, strict=True)) if schedule is not None else {}),
+    }
+    tx.execute(
+        dialect.upsert(tx, table)
+        .values(user_id=user_id, **values)
+        .on_conflict_do_update(index_elements=["user_id"], set_=values)
+    )
+    clear(tx, user_id)
+    tx.execute(update(contacts).where(contacts.c.user_id == user_id).values(etag=None))
+    _keep_grant(tx, user_id, sealed)
+    _bump(tx)
+
+
+def _keep_grant(tx: Transaction, user_id: str, sealed: str) -> None:
+    tx.execute(
+        dialect.upsert(tx, oauth_tokens)
+        .values(user_id=user_id, sealed=sealed, version=1)
+        .on_conflict_do_update(
+            index_elements=["user_id"], set_={"sealed": sealed, "version": oauth_tokens.c.version + 1}
+        )
+    )
+
+
+def set_schedule(
+    tx: Transaction, user_id: str, cron: str | None, timezone: str | None, *, now: datetime
+) -> bool:
+    """Give a user another schedule from now on, None for the configured default; False for nobody's."""
+    values = {"cron": cron, "timezone": timezone, "scheduled_since": now}
+    changed = tx.execute(update(table).where(table.c.user_id == user_id).values(values)).rowcount
+    _bump(tx)
+    return changed == 1
+
+
+def needs_reauth(tx: Transaction, user_id: str, reason: str) -> None:
+    """The user's grant is dead: nothing runs until the user connects again."""
+    is_linked = (table.c.user_id == user_id) & (table.c.status == ConnectionStatus.CONNECTED)
+    tx.execute(
+        update(table).where(is_linked).values(status=ConnectionStatus.NEEDS_REAUTH, reauth_reason=reason)
+    )
+    _bump(tx)
+
+
+# -- tokens
+
+
+def sealed_grant(tx: Transaction, user_id: str) -> SealedGrant | None:
+    """A user's tokens, sealed."""
+    row = tx.execute(select(oauth_tokens).where(oauth_tokens.c.user_id == user_id)).mappings().first()
+    return SealedGrant(**row) if row else None
+
+
+def replace_grant(tx: Transaction, old: SealedGrant, sealed: str) -> bool:
+    """Replace exactly the grant that was read before; False if it was replaced or removed meanwhile."""
+    unchanged = (
+        (oauth_tokens.c.user_id == old.user_id)
+        & (oauth_tokens.c.version == old.version)
+        & (oauth_tokens.c.sealed == old.sealed)
+    )
+    values = {"sealed": sealed, "version": old.version + 1}
+    return tx.execute(update(oauth_tokens).where(unchanged).values(values)).rowcount == 1
+
+
+# -- unlinking
+
+
+def disconnect(tx: Transaction, user_id: str, now: datetime) -> None:
+    """Cut the link. Contacts stay, with their ids; tokens, schedule and sync state go.
+
+    Runs are cancelled first: that waits for a page that is being written, and lets no later one in.
+    """
+    cancel(tx, user_id, now)
+    tx.execute(delete(oauth_tokens).where(oauth_tokens.c.user_id == user_id))
+    tx.execute(
+        update(table)
+        .where(table.c.user_id == user_id)
+        .values(
+            status=ConnectionStatus.DISCONNECTED,
+            disconnected_at=now,
+            cron=None,
+            timezone=None,
+            reauth_reason=None,
+        )
+    )
+    clear(tx, user_id)
+    tx.execute(update(contacts).where(contacts.c.user_id == user_id).values(etag=None, synced_at=None))
+    tx.execute(update(contact_groups).where(contact_groups.c.user_id == user_id).values(synced_at=None))
+    _bump(tx)
+
+
+def wipe_contacts(tx: Transaction, user_id: str) -> None:
+    """Remove a user's contacts and groups, also those of a page that is being written just now."""
+    tx.execute(select(sync_runs.c.id).where(sync_runs.c.user_id == user_id, IS_RUNNING).with_for_update())
+    tx.execute(delete(contacts).where(contacts.c.user_id == user_id))
+    tx.execute(delete(contact_groups).where(contact_groups.c.user_id == user_id))
+
+
+def purge(tx: Transaction, user_id: str) -> None:
+    """Remove everything about a user, the history of runs too."""
+    wipe_contacts(tx, user_id)
+    tx.execute(delete(sync_runs).where(sync_runs.c.user_id == user_id))
+    tx.execute(delete(table).where(table.c.user_id == user_id))
+    _bump(tx)
+
+
+def _bump(tx: Transaction) -> None:
+    tx.execute(update(tables.store).values(change_version=tables.store.c.change_version + 1))
+    dialect.announce(tx)

@@ -1,0 +1,142 @@
+"""Contacts as people read them: in lists, by search, one with everything."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, RowMapping, Select, func, or_, select
+
+from contacts_sync.model import Email, Phone
+from contacts_sync.store.chunks import chunks
+from contacts_sync.store.tables import (
+    contact_emails,
+    contact_group_members,
+    contact_groups,
+    contact_phones,
+    contacts,
+)
+from contacts_sync.store.transactions import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class ContactRow:
+    """A stored contact. `groups` are the names of its labels, sorted; `payload` is Google's JSON text."""
+
+    id: int
+    user_id: str
+    resource_name: str
+    source_id: str | None
+    etag: str | None
+    display_name: str | None
+    given_name: str | None
+    family_name: str | None
+    nickname: str | None
+    organization: str | None
+    job_title: str | None
+    birthday: str | None
+    notes: str | None
+    photo_url: str | None
+    payload: str = field(repr=False)
+    synced_at: datetime | None
+    emails: tuple[Email, ...] = ()
+    phones: tuple[Phone, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
+PLAIN = [column.name for column in contacts.c]
+SEARCHED = ("display_name", "given_name", "family_name", "nickname", "organization", "notes")
+SHORTEST_NUMBER = 3  # digits; fewer would find half of all phone numbers
+
+
+def listing(tx: Transaction, user_id: str, *, limit: int = 0) -> list[ContactRow]:
+    """A user's contacts by name; `limit` 0 means all."""
+    return _read(tx, select(contacts).where(contacts.c.user_id == user_id), limit)
+
+
+def search(tx: Transaction, text: str, *, user_id: str | None = None, limit: int = 0) -> list[ContactRow]:
+    """Contacts, of one user or of all, with `text` in a name, organization, note, e-mail or phone number."""
+    query = select(contacts).where(or_(*_matches(text)))
+    return _read(tx, query if user_id is None else query.where(contacts.c.user_id == user_id), limit)
+
+
+def show(tx: Transaction, contact_id: int) -> ContactRow | None:
+    """The contact with that id."""
+    return next(iter(_read(tx, select(contacts).where(contacts.c.id == contact_id), 1)), None)
+
+
+def _matches(text: str) -> list[ColumnElement[bool]]:
+    matches = [_contains(contacts.c[name], text) for name in SEARCHED]
+    matches.append(
+        contacts.c.id.in_(select(contact_emails.c.contact_id).where(_contains(contact_emails.c.value, text)))
+    )
+    phones = [_contains(contact_phones.c.value, text)]
+    digits = "".join(character for character in text if character.isdigit())
+    if len(digits) >= SHORTEST_NUMBER and not any(character.isalpha() for character in text):
+        phones.append(_contains(contact_phones.c.canonical, digits))
+    matches.append(contacts.c.id.in_(select(contact_phones.c.contact_id).where(or_(*phones))))
+    return matches
+
+
+def _contains(column: ColumnElement[str], text: str) -> ColumnElement[bool]:
+    return func.lower(column).contains(text.lower(), autoescape=True)
+
+
+def _read(tx: Transaction, query: Select[Any], limit: int) -> list[ContactRow]:
+    ordered = query.order_by(func.lower(func.coalesce(contacts.c.display_name, "")), contacts.c.id)
+    rows = tx.execute(ordered.limit(limit or None)).mappings().all()
+    return _complete(tx, rows)
+
+
+def _complete(tx: Transaction, rows: Sequence[RowMapping]) -> list[ContactRow]:
+    ids = [row["id"] for row in rows]
+    emails, phones, groups = _emails(tx, ids), _phones(tx, ids), _groups(tx, ids)
+    return [
+        ContactRow(
+            **{name: row[name] for name in PLAIN},
+            emails=tuple(emails[row["id"]]),
+            phones=tuple(phones[row["id"]]),
+            groups=tuple(sorted(groups[row["id"]])),
+        )
+        for row in rows
+    ]
+
+
+def _emails(tx: Transaction, ids: Iterable[int]) -> defaultdict[int, list[Email]]:
+    found: defaultdict[int, list[Email]] = defaultdict(list)
+    table = contact_emails.c
+    for chunk in chunks(ids):
+        query = (
+            select(contact_emails)
+            .where(table.contact_id.in_(chunk))
+            .order_by(table.contact_id, table.position)
+        )
+        for row in tx.execute(query):
+            found[row.contact_id].append(Email(row.value, row.type, row.is_primary))
+    return found
+
+
+def _phones(tx: Transaction, ids: Iterable[int]) -> defaultdict[int, list[Phone]]:
+    found: defaultdict[int, list[Phone]] = defaultdict(list)
+    table = contact_phones.c
+    for chunk in chunks(ids):
+        query = (
+            select(contact_phones)
+            .where(table.contact_id.in_(chunk))
+            .order_by(table.contact_id, table.position)
+        )
+        for row in tx.execute(query):
+            found[row.contact_id].append(Phone(row.value, row.canonical, row.type, row.is_primary))
+    return found
+
+
+def _groups(tx: Transaction, ids: Iterable[int]) -> defaultdict[int, list[str]]:
+    found: defaultdict[int, list[str]] = defaultdict(list)
+    joined = select(contact_group_members.c.contact_id, contact_groups.c.name).join(contact_groups)
+    for chunk in chunks(ids):
+        for contact_id, name in tx.execute(joined.where(contact_group_members.c.contact_id.in_(chunk))):
+            found[contact_id].append(name)
+    return found

@@ -1,0 +1,231 @@
+"""`contacts`, their e-mails, phones and labels: what a sync reads and writes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Table, bindparam, delete, func, insert, select, update
+
+from contacts_sync.model import Changes, ContactUpdate, GroupChanges, KnownContact, KnownGroup, Person
+from contacts_sync.store.chunks import chunks
+from contacts_sync.store.contact_rows import ContactRow, listing, search, show
+from contacts_sync.store.tables import (
+    contact_emails,
+    contact_group_members,
+    contact_groups,
+    contact_phones,
+    contacts,
+)
+from contacts_sync.store.transactions import Transaction
+
+__all__ = [
+    "ContactRow",
+    "apply",
+    "apply_groups",
+    "count",
+    "known",
+    "known_groups",
+    "known_names",
+    "listing",
+    "payloads",
+    "remove",
+    "search",
+    "show",
+]
+
+IDENTITY = [contacts.c[name] for name in ("id", "resource_name", "source_id", "etag")]
+PLAIN = [
+    column.name for column in contacts.c if column.name not in ("id", "user_id", "resource_name", "synced_at")
+]
+
+# -- what is known
+
+
+def known(
+    tx: Transaction, user_id: str, resource_names: Collection[str], source_ids: Collection[str]
+) -> list[KnownContact]:
+    """The user's contacts with one of these resource names or CONTACT source ids, and their memberships."""
+    rows: dict[int, Mapping[str, Any]] = {}
+    for column, values in ((contacts.c.resource_name, resource_names), (contacts.c.source_id, source_ids)):
+        for chunk in chunks(values):
+            query = select(*IDENTITY).where(contacts.c.user_id == user_id, column.in_(chunk))
+            rows.update((row["id"], row) for row in tx.execute(query).mappings())
+    memberships = _memberships(tx, rows)
+    return [KnownContact(**row, memberships=frozenset(memberships[id_])) for id_, row in rows.items()]
+
+
+def _memberships(tx: Transaction, contact_ids: Iterable[int]) -> defaultdict[int, set[str]]:
+    """Resource names of groups by contact id."""
+    found: defaultdict[int, set[str]] = defaultdict(set)
+    joined = select(contact_group_members.c.contact_id, contact_groups.c.resource_name).join(contact_groups)
+    for chunk in chunks(contact_ids):
+        for contact_id, name in tx.execute(joined.where(contact_group_members.c.contact_id.in_(chunk))):
+            found[contact_id].add(name)
+    return found
+
+
+def known_names(tx: Transaction, user_id: str) -> dict[str, int]:
+    """The id of each of the user's contacts by resource name."""
+    rows = tx.execute(select(contacts.c.resource_name, contacts.c.id).where(contacts.c.user_id == user_id))
+    return {row[0]: row[1] for row in rows}
+
+
+def payloads(tx: Transaction, ids: Iterable[int]) -> dict[int, str]:
+    """Google's JSON text by contact id."""
+    found: dict[int, str] = {}
+    for chunk in chunks(ids):
+        found.update(
+            tuple(row)
+            for row in tx.execute(select(contacts.c.id, contacts.c.payload).where(contacts.c.id.in_(chunk)))
+        )
+    return found
+
+
+def count(tx: Transaction, user_id: str) -> int:
+    """How many contacts the user has."""
+    return tx.execute(select(func.count()).where(contacts.c.user_id == user_id)).scalar_one()
+
+
+# -- writing contacts
+
+
+def apply(tx: Transaction, user_id: str, changes: Changes, now: datetime) -> None:
+    """Carry out what one page changes. Resource names may swap; labels that aren't stored are left out."""
+    _update(tx, user_id, changes.updates, now)
+    inserted = _insert(tx, user_id, changes.inserts, now)
+    people = {update.id: update.person for update in changes.updates} | inserted
+    _write_values(tx, people)
+    members = {id_: person.memberships for id_, person in inserted.items()} | dict(changes.members)
+    _write_members(tx, user_id, members)
+
+
+def _update(tx: Transaction, user_id: str, updates: Collection[ContactUpdate], now: datetime) -> None:
+    _step_aside(tx, updates)
+    ids = [update.id for update in updates]
+    for table in (contact_emails, contact_phones):
+        _delete(tx, table, table.c.contact_id, ids)
+    rows = [{"of_id": update.id, "of_user": user_id, **_row(update.person, now)} for update in updates]
+    mine = (contacts.c.id == bindparam("of_id")) & (contacts.c.user_id == bindparam("of_user"))
+    _execute_many(tx, update(contacts).where(mine), rows)
+
+
+def _step_aside(tx: Transaction, updates: Iterable[ContactUpdate]) -> None:
+    """Free the resource names of rows that get another one, so that no two meet under one name on the way."""
+    wanted = {update.id: update.person.resource_name for update in updates}
+    for chunk in chunks(wanted):
+        rows = tx.execute(select(contacts.c.id, contacts.c.resource_name).where(contacts.c.id.in_(chunk)))
+        moving = [
+            {"of_id": id_, "resource_name": f"moving/{id_}"} for id_, name in rows if name != wanted[id_]
+        ]
+        _execute_many(tx, update(contacts).where(contacts.c.id == bindparam("of_id")), moving)
+
+
+def _insert(tx: Transaction, user_id: str, people: Collection[Person], now: datetime) -> dict[int, Person]:
+    if not people:
+        return {}
+    rows = [{"user_id": user_id, **_row(person, now)} for person in people]
+    ids = tx.execute(insert(contacts).returning(contacts.c.id, contacts.c.resource_name), rows)
+    by_name = {person.resource_name: person for person in people}
+    return {id_: by_name[name] for id_, name in ids}
+
+
+def _row(person: Person, now: datetime) -> dict[str, Any]:
+    values = {name: getattr(person, name) for name in PLAIN}
+    return {**values, "resource_name": person.resource_name, "synced_at": now}
+
+
+def _write_values(tx: Transaction, people: Mapping[int, Person]) -> None:
+    emails = [
+        {
+            "contact_id": id_,
+            "position": position,
+            "value": email.value,
+            "type": email.type,
+            "is_primary": email.is_primary,
+        }
+        for id_, person in people.items()
+        for position, email in enumerate(person.emails)
+    ]
+    phones = [
+        {
+            "contact_id": id_,
+            "position": position,
+            "value": phone.value,
+            "canonical": phone.canonical,
+            "type": phone.type,
+            "is_primary": phone.is_primary,
+        }
+        for id_, person in people.items()
+        for position, phone in enumerate(person.phones)
+    ]
+    _execute_many(tx, insert(contact_emails), emails)
+    _execute_many(tx, insert(contact_phones), phones)
+
+
+def _write_members(tx: Transaction, user_id: str, members: Mapping[int, frozenset[str]]) -> None:
+    _delete(tx, contact_group_members, contact_group_members.c.contact_id, members)
+    groups = {group.resource_name: group.id for group in known_groups(tx, user_id)}
+    rows = [
+        {"contact_id": id_, "group_id": groups[name]}
+        for id_, names in members.items()
+        for name in sorted(names & groups.keys())
+    ]
+    _execute_many(tx, insert(contact_group_members), rows)
+
+
+def remove(tx: Transaction, user_id: str, ids: Collection[int]) -> int:
+    """Remove contacts of a user; the answer is how many there were."""
+    return _delete(tx, contacts, contacts.c.id, sorted(ids), contacts.c.user_id == user_id)
+
+
+# -- groups
+
+
+def known_groups(tx: Transaction, user_id: str) -> list[KnownGroup]:
+    """The user's groups."""
+    columns = [contact_groups.c[name] for name in KnownGroup.__slots__]
+    rows = tx.execute(select(*columns).where(contact_groups.c.user_id == user_id)).mappings()
+    return [KnownGroup(**row) for row in rows]
+
+
+def apply_groups(tx: Transaction, user_id: str, changes: GroupChanges, now: datetime) -> None:
+    """Carry out what a listing of labels changes. A removed group takes its memberships along."""
+    mine = contact_groups.c.user_id == user_id
+    _delete(tx, contact_groups, contact_groups.c.id, changes.removals, mine)
+    updated = [
+        {"of_id": id_, "name": group.name, "group_type": group.group_type, "synced_at": now}
+        for id_, group in changes.updates
+    ]
+    _execute_many(tx, update(contact_groups).where(mine, contact_groups.c.id == bindparam("of_id")), updated)
+    inserted = [
+        {
+            "user_id": user_id,
+            "resource_name": group.resource_name,
+            "name": group.name,
+            "group_type": group.group_type,
+            "synced_at": now,
+        }
+        for group in changes.inserts
+    ]
+    _execute_many(tx, insert(contact_groups), inserted)
+
+
+# -- statements
+
+
+def _execute_many(tx: Transaction, statement: Any, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        tx.execute(statement, rows)
+
+
+def _delete(
+    tx: Transaction,
+    table: Table,
+    column: ColumnElement[Any],
+    values: Iterable[int],
+    *also: ColumnElement[bool],
+) -> int:
+    return sum(tx.execute(delete(table).where(column.in_(chunk), *also)).rowcount for chunk in chunks(values))

@@ -1,0 +1,272 @@
+"""What differs between SQLite and PostgreSQL: the only module that names them."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeAlias
+from urllib.parse import quote
+
+from sqlalchemy import (
+    URL,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    Integer,
+    Table,
+    Text,
+    cast,
+    create_engine,
+    event,
+    func,
+    make_url,
+    select,
+    text,
+    type_coerce,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.pool import QueuePool
+from sqlalchemy.sql.compiler import TypeCompiler
+from sqlalchemy.sql.elements import BindParameter
+from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
+
+from contacts_sync.errors import StoreUnusable
+
+APPLICATION_ID = int.from_bytes(b"cSyn")  # in the header of every SQLite store of ours
+PAGE_SIZE = 16_384  # a payload of a few kilobytes stays on one page
+BUSY_TIMEOUT_SECONDS = 30
+CHANNEL = "contacts_sync"  # where PostgreSQL tells other processes that there is something to do
+MIGRATION_LOCK = int.from_bytes(b"contacts")  # the advisory lock of whoever migrates
+
+# What stands before the statements of a transaction. `synchronous` belongs to a connection: FULL is one fsync
+# a commit, NORMAL may lose the latest commits in a power cut, but never the store.
+SQLITE_BEGIN = {
+    "read": ("PRAGMA query_only = ON", "BEGIN"),
+    "write": ("PRAGMA query_only = OFF", "PRAGMA synchronous = NORMAL", "BEGIN IMMEDIATE"),
+    "durable": ("PRAGMA query_only = OFF", "PRAGMA synchronous = FULL", "BEGIN IMMEDIATE"),
+}
+POSTGRESQL_READ = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+POSTGRESQL_SESSION = {
+    "timezone": "UTC",
+    "lock_timeout": "15s",
+    "statement_timeout": "60s",
+    "idle_in_transaction_session_timeout": "60s",
+}
+POSTGRESQL_CONNECT = {
+    "application_name": "contacts-sync",
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "tcp_user_timeout": 30_000,
+    "options": " ".join(f"-c {name}={value}" for name, value in POSTGRESQL_SESSION.items()),
+}
+
+# -- engines
+
+
+def parse_url(address: str) -> URL:
+    """The address of a store. Raises `StoreUnusable`, without quoting it, if it is neither a file nor PostgreSQL."""
+    hint = 'database.url is "sqlite:////path/to/file.db" or "postgresql+psycopg://user@host/database"'
+    try:
+        url = make_url(address)
+    except ArgumentError:
+        raise StoreUnusable("the store's address is no database URL", hint=hint) from None
+    if url.drivername in ("postgresql", "postgresql+psycopg"):
+        return url.set(drivername="postgresql+psycopg")
+    if url.drivername != "sqlite" or not url.database or url.database.startswith(("file:", ":")):
+        raise StoreUnusable(f"a store can't be kept in {url.drivername!r} like that", hint=hint)
+    return url
+
+
+def file_of(url: URL) -> Path | None:
+    """The file of a SQLite store; None for a server."""
+    return Path(url.database or "").absolute() if url.drivername == "sqlite" else None
+
+
+def make_engine(url: URL) -> Engine:
+    """A pool of connections to an existing store. Nothing is opened yet."""
+    path = file_of(url)
+    if path is not None:
+        return sqlite_engine(path)
+    try:
+        return create_engine(
+            url,
+            hide_parameters=True,
+            pool_pre_ping=True,
+            pool_size=5,
+            max_overflow=15,
+            connect_args=POSTGRESQL_CONNECT,
+        )
+    except ModuleNotFoundError:
+        raise StoreUnusable(
+            "PostgreSQL needs psycopg, which isn't installed", hint="pip install 'contacts-sync[postgres]'"
+        ) from None
+
+
+def sqlite_engine(path: Path) -> Engine:
+    """A pool of connections to an existing SQLite file; a missing file is never created."""
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(
+            f"file:{quote(str(path))}?mode=rw",
+            uri=True,
+            timeout=BUSY_TIMEOUT_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+
+    engine = create_engine(
+        "sqlite://", creator=connect, hide_parameters=True, poolclass=QueuePool, pool_size=8, max_overflow=-1
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.create_function("lower", 1, _lower, deterministic=True)  # SQLite's own knows only ASCII
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    for statement in SQLITE_BEGIN[connection.get_execution_options()["mode"]]:
+        connection.exec_driver_sql(statement)
+
+
+def options(engine: Engine, mode: str) -> dict[str, Any]:
+    """Execution options of a `read`, `write` or `durable` transaction. A reader sees one instant."""
+    readonly = POSTGRESQL_READ if mode == "read" and _is_server(engine.dialect) else {}
+    return {"mode": mode, **readonly}
+
+
+def format_sqlite(connection: sqlite3.Connection) -> None:
+    """Give an empty SQLite file the properties that last: page size, write-ahead log, our mark."""
+    connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def _is_server(dialect: Dialect) -> bool:
+    return dialect.name == "postgresql"
+
+
+# -- listening
+
+
+def listen(connection: Connection) -> None:
+    """Prepare a connection of its own to hear what `announce` says. SQLite counts others' commits anyway."""
+    if _is_server(connection.dialect):
+        driver: Any = connection.connection.dbapi_connection
+        driver.autocommit = True
+        driver.execute(f"LISTEN {CHANNEL}")
+
+
+def changes_heard(connection: Connection, seen: int, patience: float, stop: threading.Event) -> int:
+    """`seen`, or another number if there was a change; takes about `patience` seconds if there was none."""
+    driver: Any = connection.connection.dbapi_connection
+    if _is_server(connection.dialect):
+        return seen + len(list(driver.notifies(timeout=patience, stop_after=1)))
+    version = int(driver.execute("PRAGMA data_version").fetchone()[0])
+    if version == seen:
+        stop.wait(patience)
+    return version
+
+
+# -- statements
+
+Upsert: TypeAlias = "sqlite.Insert | postgresql.Insert"
+
+
+def upsert(tx: Connection, table: Table) -> Upsert:
+    """An INSERT that can say ON CONFLICT."""
+    return postgresql.insert(table) if _is_server(tx.dialect) else sqlite.insert(table)
+
+
+def announce(tx: Connection) -> None:
+    """Wake those who watch the store once this transaction commits. On SQLite they notice by themselves."""
+    if _is_server(tx.dialect):
+        tx.execute(select(func.pg_notify(CHANNEL, "")))
+
+
+def lock_for_migration(tx: Connection) -> None:
+    """One migrator at a time, however long it takes. On SQLite the write transaction itself is that lock."""
+    if _is_server(tx.dialect):
+        tx.exec_driver_sql("SET LOCAL statement_timeout = 0")
+        tx.exec_driver_sql("SET LOCAL lock_timeout = '5min'")
+        tx.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+
+
+def encoding(tx: Connection) -> str:
+    """The store's text encoding; always UTF8 for a SQLite store of ours."""
+    return str(tx.exec_driver_sql("SHOW server_encoding").scalar_one()) if _is_server(tx.dialect) else "UTF8"
+
+
+# -- tables
+
+ID = BigInteger().with_variant(Integer, "sqlite")
+NEVER_REUSED: dict[str, Any] = {"sqlite_autoincrement": True}
+CLUSTERED: dict[str, Any] = {"sqlite_with_rowid": False}
+
+
+def where(condition: str) -> dict[str, Any]:
+    """The keyword arguments that make an index partial."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC instant: timestamptz, or ISO 8601 text of one width, so that text order is time order."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Timestamptz on PostgreSQL."""
+        return DateTime(timezone=True) if _is_server(dialect) else Text()
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """Refuse a naive time: whose clock would it be?"""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("the store keeps aware instants only")
+        value = value.astimezone(UTC)
+        return value if _is_server(dialect) else value.isoformat(timespec="microseconds")
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Aware UTC, whatever the session's time zone."""
+        if value is None:
+            return None
+        return (value if _is_server(dialect) else datetime.fromisoformat(value)).astimezone(UTC)
+
+
+class JsonText(UserDefinedType[str]):
+    """JSON as text on our side, never parsed by us; JSONB where the database has it."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        """Plain text, but see `_jsonb`."""
+        return "TEXT"
+
+    def bind_expression(self, bindvalue: BindParameter[str]) -> ColumnElement[str]:
+        """Text in."""
+        return cast(type_coerce(bindvalue, Text), self)
+
+    def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[str]:
+        """Text out."""
+        return cast(column, Text)
+
+
+@compiles(JsonText, "postgresql")
+def _jsonb(_type: JsonText, _compiler: TypeCompiler, **_: Any) -> str:
+    return "JSONB"

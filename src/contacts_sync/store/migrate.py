@@ -1,0 +1,98 @@
+"""Bringing a store to the schema of this program, under a lock, all or nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, select
+
+from contacts_sync.errors import StoreUnusable
+from contacts_sync.store import dialect, tables
+from contacts_sync.store.transactions import Database, Transaction, read, write
+
+SCRIPTS = Path(__file__).parent / "migrations"
+NEWER = "install the contacts-sync that wrote it, or restore a backup that fits this one"
+COMMAND = "contacts-sync db upgrade"
+
+
+def head() -> str:
+    """The revision this program knows as the newest."""
+    revision = _scripts().get_current_head()
+    assert revision is not None, "the package lacks its migrations"  # noqa: S101  (a broken installation)
+    return revision
+
+
+def current(db: Database) -> str | None:
+    """The revision of an open store; None if it has no tables yet."""
+    with read(db) as tx:
+        return revision_of(tx)
+
+
+def upgrade(db: Database) -> None:
+    """Bring a store to the newest revision. Two at once are safe: the second finds nothing left to do.
+
+    Raises `StoreUnusable` for a newer store, `StoreUnavailable` if another migration holds the lock too long.
+    """
+    with write(db, durable=True) as tx:
+        migrate(tx)
+
+
+def migrate(tx: Transaction) -> None:
+    """The same inside a transaction."""
+    dialect.lock_for_migration(tx)
+    refuse_foreign(tx)
+    refuse_newer(revision_of(tx))
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
+    config.attributes["connection"] = tx
+    command.upgrade(config, "head")
+
+
+def revision_of(tx: Transaction) -> str | None:
+    """The revision of the store a transaction is open on."""
+    return MigrationContext.configure(tx).get_current_revision()
+
+
+def refuse_newer(revision: str | None) -> None:
+    """Raise `StoreUnusable`, naming both revisions, for a store from a later program."""
+    known = {script.revision for script in _scripts().walk_revisions()}
+    if revision is not None and revision not in known:
+        raise StoreUnusable(
+            f"the store is at revision {revision!r}, newer than this program's {head()!r}", hint=NEWER
+        )
+
+
+def refuse_older(revision: str | None) -> None:
+    """Raise `StoreUnusable` for a store that must be upgraded first."""
+    if revision != head():
+        raise StoreUnusable(
+            f"the store is at revision {revision!r}, this program needs {head()!r}", hint=COMMAND
+        )
+
+
+def refuse_foreign(tx: Transaction) -> None:
+    """Raise `StoreUnusable` if somebody else's tables have the names of ours."""
+    present = set(inspect(tx).get_table_names())
+    ours = {*tables.metadata.tables, "alembic_version"} & present
+    if ours and not _is_marked(tx, present):
+        names = ", ".join(sorted(ours)[:3])
+        raise StoreUnusable(
+            f"the database holds another program's tables ({names})",
+            hint="give contacts-sync a database of its own",
+        )
+
+
+def _is_marked(tx: Transaction, present: set[str]) -> bool:
+    if tables.store.name not in present or "product" not in {
+        column["name"] for column in inspect(tx).get_columns(tables.store.name)
+    }:
+        return False
+    return tx.execute(select(tables.store.c.product)).scalar() == tables.PRODUCT
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(str(SCRIPTS))

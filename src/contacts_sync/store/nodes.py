@@ -1,0 +1,121 @@
+"""The processes that run syncs, the one daemon of a SQLite store, and the pause that concerns them all."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+
+from sqlalchemy import delete, select, update
+
+from contacts_sync.errors import DaemonRunning, StoreUnavailable
+from contacts_sync.model import Node, Pause
+from contacts_sync.store import dialect, tables
+from contacts_sync.store.transactions import Database, Transaction
+
+PAUSE = [tables.pauses.c[name] for name in Pause.__slots__]
+
+# -- who is there
+
+
+def beat(tx: Transaction, node: Node) -> None:
+    """This process is alive."""
+    values = {name: getattr(node, name) for name in Node.__slots__}
+    tx.execute(
+        dialect.upsert(tx, tables.nodes)
+        .values(values)
+        .on_conflict_do_update(index_elements=["worker_id"], set_={"heartbeat_at": node.heartbeat_at})
+    )
+
+
+def leave(tx: Transaction, worker_id: str) -> None:
+    """A process is gone."""
+    tx.execute(delete(tables.nodes).where(tables.nodes.c.worker_id == worker_id))
+
+
+def every(tx: Transaction) -> list[Node]:
+    """All processes that haven't left, the dead among them, oldest first."""
+    query = select(tables.nodes).order_by(tables.nodes.c.started_at, tables.nodes.c.worker_id)
+    return [Node(**row) for row in tx.execute(query).mappings()]
+
+
+@cache
+def this_host() -> tuple[str, str]:
+    """Host name and boot id: a process id means something only together with both."""
+    boot_id = Path("/proc/sys/kernel/random/boot_id")
+    return socket.gethostname(), boot_id.read_text().strip() if boot_id.exists() else ""
+
+
+@contextmanager
+def hold_store(db: Database) -> Iterator[None]:
+    """Be the one daemon of a SQLite store while the block lasts. Any number may share PostgreSQL.
+
+    The lock is the kernel's, on a file beside the store: it can't outlive us. Raises `DaemonRunning`.
+    """
+    if db.path is None:
+        yield
+        return
+    path = db.path.with_name(f"{db.path.name}.daemon")
+    lock = _open_lock(path)
+    try:
+        _take(lock, path, db.path)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _open_lock(path: Path) -> int:
+    try:
+        return os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreUnavailable(
+            f"{path}: {error.strerror}", hint=f"check the owner and the mode of {path.parent}"
+        ) from error
+
+
+def _take(lock: int, path: Path, store: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = path.read_text().strip() or "another process"
+        raise DaemonRunning(
+            f"a daemon runs on {store} already ({holder})",
+            hint="stop it first, or keep the store in PostgreSQL",
+        ) from None
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, f"pid {os.getpid()} on {this_host()[0]}\n".encode(), 0)
+
+
+# -- the operator's trouble
+
+
+def pause(tx: Transaction) -> Pause | None:
+    """What keeps everybody's runs waiting."""
+    row = tx.execute(select(*PAUSE)).mappings().first()
+    return Pause(**row) if row else None
+
+
+def set_pause(tx: Transaction, trouble: Pause) -> None:
+    """Keep everybody's runs waiting, but for one probe a minute."""
+    values = {name: getattr(trouble, name) for name in Pause.__slots__}
+    tx.execute(
+        dialect.upsert(tx, tables.pauses)
+        .values(id=1, **values)
+        .on_conflict_do_update(index_elements=["id"], set_=values)
+    )
+
+
+def lift_pause(tx: Transaction) -> None:
+    """Let everybody's runs go on."""
+    tx.execute(delete(tables.pauses))
+
+
+def probe_now(tx: Transaction, now: datetime) -> None:
+    """Let the next run through at once, to see whether the trouble is over."""
+    tx.execute(update(tables.pauses).values(next_probe_at=now))
+    dialect.announce(tx)

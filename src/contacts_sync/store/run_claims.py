@@ -1,0 +1,168 @@
+"""Claiming queued runs, keeping them by a lease, and taking them back from workers that have gone silent."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, func, select, true, update
+
+from contacts_sync.errors import RunAbandoned
+from contacts_sync.model import ConnectionStatus, Run, RunStatus
+from contacts_sync.store import dialect
+from contacts_sync.store.chunks import chunks
+from contacts_sync.store.run_rows import run_of
+from contacts_sync.store.states import note_failure
+from contacts_sync.store.tables import IS_QUEUED, IS_RUNNING, connections, pauses, sync_runs
+from contacts_sync.store.transactions import Transaction
+
+PROBE_INTERVAL = timedelta(minutes=1)
+BACK_IN_THE_QUEUE = {"status": RunStatus.QUEUED, "worker_id": None, "lease_expires_at": None}
+ONE_ATTEMPT_LESS = case((sync_runs.c.attempts > 0, sync_runs.c.attempts - 1), else_=0)
+
+
+def is_due(tx: Transaction, now: datetime) -> bool:
+    """True if `claim` would find a run: a look that needs no write transaction."""
+    waiting = tx.execute(select(pauses.c.next_probe_at)).scalar()
+    if waiting is not None and waiting > now:
+        return False
+    return (
+        tx.execute(select(sync_runs.c.id).where(IS_QUEUED, sync_runs.c.not_before <= now).limit(1)).first()
+        is not None
+    )
+
+
+def claim(
+    tx: Transaction,
+    *,
+    worker_id: str,
+    now: datetime,
+    lease: timedelta,
+    limit: int,
+    run_ids: Collection[int] | None = None,
+) -> list[Run]:
+    """Claim the oldest due runs (of `run_ids` only, if given) for a worker; no two workers ever get the same.
+
+    While everybody is paused, one run a minute is claimed as a probe. A run whose user isn't connected is
+    cancelled.
+    """
+    paused = tx.execute(select(pauses.c.next_probe_at)).first() is not None
+    if paused and not _take_probe(tx, now):
+        return []
+    ids = _due_ids(tx, now, 1 if paused else limit, run_ids)
+    claimed = tx.execute(
+        update(sync_runs)
+        .where(sync_runs.c.id.in_(ids), IS_QUEUED)
+        .values(
+            status=RunStatus.RUNNING,
+            worker_id=worker_id,
+            lease_expires_at=now + lease,
+            starts=sync_runs.c.starts + 1,
+            started_at=func.coalesce(sync_runs.c.started_at, now),
+        )
+        .returning(*sync_runs.c)
+    )
+    return sorted((run_of(row) for row in claimed.mappings()), key=lambda run: (run.not_before, run.id))
+
+
+def _take_probe(tx: Transaction, now: datetime) -> bool:
+    taken = update(pauses).where(pauses.c.next_probe_at <= now).values(next_probe_at=now + PROBE_INTERVAL)
+    return tx.execute(taken).rowcount == 1
+
+
+def _due_ids(tx: Transaction, now: datetime, limit: int, run_ids: Collection[int] | None) -> list[int]:
+    found: list[int] = []
+    for among in _among(run_ids):
+        found += _lock_due(tx, now, limit - len(found), among)
+        if len(found) >= limit:
+            break
+    return found
+
+
+def _among(run_ids: Collection[int] | None) -> Iterator[ColumnElement[bool]]:
+    if run_ids is None:
+        yield true()
+    else:
+        yield from (sync_runs.c.id.in_(chunk) for chunk in chunks(sorted(run_ids)))
+
+
+def _lock_due(tx: Transaction, now: datetime, limit: int, among: ColumnElement[bool]) -> list[int]:
+    """Ids of due runs of connected users, locked against other claims where the database locks rows."""
+    query = (
+        select(sync_runs.c.id, connections.c.status)
+        .outerjoin(connections, connections.c.user_id == sync_runs.c.user_id)
+        .where(IS_QUEUED, sync_runs.c.not_before <= now, among)
+        .order_by(sync_runs.c.not_before, sync_runs.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=sync_runs)
+    )
+    while True:
+        due = tx.execute(query).all()
+        orphans = [id_ for id_, status in due if status != ConnectionStatus.CONNECTED]
+        if not orphans:
+            return [id_ for id_, _ in due]
+        _cancel_orphans(tx, orphans, now)
+
+
+def _cancel_orphans(tx: Transaction, ids: list[int], now: datetime) -> None:
+    values = {"status": RunStatus.CANCELLED, "finished_at": now, "error_message": "the user is not connected"}
+    tx.execute(update(sync_runs).where(sync_runs.c.id.in_(ids), IS_QUEUED).values(values))
+
+
+def renew(tx: Transaction, worker_id: str, now: datetime, lease: timedelta) -> int:
+    """Renew the leases of all runs of a worker; the answer is their number."""
+    mine = update(sync_runs).where(IS_RUNNING, sync_runs.c.worker_id == worker_id)
+    return tx.execute(mine.values(lease_expires_at=now + lease)).rowcount
+
+
+def release(tx: Transaction, worker_id: str, now: datetime) -> int:
+    """Put what a stopping worker still holds back into the queue; the attempts under way aren't counted."""
+    mine = update(sync_runs).where(IS_RUNNING, sync_runs.c.worker_id == worker_id)
+    released = tx.execute(
+        mine.values(**BACK_IN_THE_QUEUE, attempts=ONE_ATTEMPT_LESS, not_before=now)
+    ).rowcount
+    dialect.announce(tx)
+    return released
+
+
+def take_back(tx: Transaction, now: datetime, *, limit_take_backs: int = 3) -> list[Run]:
+    """Queue again what silent workers hold: runs whose lease has ended. The answer is these runs.
+
+    A run that is taken back for the `limit_take_backs`-th time fails: it seems to kill its workers.
+    """
+    return _take_back(tx, sync_runs.c.lease_expires_at < now, now, limit_take_backs)
+
+
+def take_back_dead(
+    tx: Transaction, worker_ids: Collection[str], now: datetime, *, limit_take_backs: int = 3
+) -> list[Run]:
+    """The same, without waiting for leases, for workers that are known to be dead."""
+    return [
+        run
+        for chunk in chunks(worker_ids)
+        for run in _take_back(tx, sync_runs.c.worker_id.in_(chunk), now, limit_take_backs)
+    ]
+
+
+def _take_back(tx: Transaction, lost: ColumnElement[bool], now: datetime, limit: int) -> list[Run]:
+    once_more = sync_runs.c.take_backs + 1
+    poison = and_(lost, once_more >= limit)
+    message = f"the process that ran this died or fell silent {limit} times"
+    abandoned = {
+        "status": RunStatus.FAILED,
+        "finished_at": now,
+        "lease_expires_at": None,
+        "error_type": RunAbandoned.__name__,
+        "error_message": message,
+    }
+    failed = _update_running(tx, poison, {**abandoned, "take_backs": once_more})
+    for run in failed:
+        note_failure(tx, run.user_id, message)
+    queued = _update_running(tx, lost, {**BACK_IN_THE_QUEUE, "take_backs": once_more})
+    return failed + queued
+
+
+def _update_running(tx: Transaction, condition: ColumnElement[bool], values: dict[str, Any]) -> list[Run]:
+    changed = update(sync_runs).where(IS_RUNNING, condition).values(values).returning(*sync_runs.c)
+    return [run_of(row) for row in tx.execute(changed).mappings()]

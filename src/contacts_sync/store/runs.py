@@ -1,0 +1,184 @@
+"""`sync_runs`: everything about runs. Here is the fence: what the worker that owns a run may write."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select, update
+
+from contacts_sync.errors import LeaseLost
+from contacts_sync.model import Counters, Run, RunKind, RunStatus
+from contacts_sync.store import dialect, nodes
+from contacts_sync.store.run_claims import (
+    BACK_IN_THE_QUEUE,
+    ONE_ATTEMPT_LESS,
+    claim,
+    is_due,
+    release,
+    renew,
+    take_back,
+    take_back_dead,
+)
+from contacts_sync.store.run_queue import Wanted, cancel, enqueue, enqueue_many, make_full
+from contacts_sync.store.run_rows import (
+    COUNTERS,
+    active,
+    get,
+    get_many,
+    latest_slots,
+    prune,
+    recent,
+    require,
+    run_of,
+)
+from contacts_sync.store.states import note_failure, note_success
+from contacts_sync.store.tables import IS_RUNNING, parked_removals, sync_runs
+from contacts_sync.store.transactions import Transaction
+
+__all__ = [
+    "Wanted",
+    "active",
+    "begin_attempt",
+    "cancel",
+    "claim",
+    "enqueue",
+    "enqueue_many",
+    "fail",
+    "get",
+    "get_many",
+    "hold",
+    "is_due",
+    "latest_slots",
+    "make_full",
+    "park",
+    "parked",
+    "prune",
+    "put_back",
+    "recent",
+    "release",
+    "renew",
+    "require",
+    "succeed",
+    "take_back",
+    "take_back_dead",
+    "turn_full",
+]
+
+NOTHING = Counters()
+ENDED = {"lease_expires_at": None, "error_type": None, "error_message": None, "error_traceback": None}
+
+
+def hold(  # noqa: PLR0917  (the order in which every caller has them at hand)
+    tx: Transaction, run: Run, worker_id: str, now: datetime, lease: timedelta, counters: Counters = NOTHING
+) -> None:
+    """The fence before anything a run writes: renew its lease and add to its counters.
+
+    Raises `LeaseLost` if the run is no longer this worker's: taken back, cancelled, or its user disconnected.
+    """
+    grown = {
+        name: sync_runs.c[name] + getattr(counters, name) for name in COUNTERS if getattr(counters, name)
+    }
+    _change(tx, run, worker_id, {**grown, "lease_expires_at": now + lease})
+
+
+def begin_attempt(tx: Transaction, run: Run) -> Run:
+    """Count a sync attempt. Raises `LeaseLost`."""
+    return _change(tx, run, run.worker_id, {"attempts": sync_runs.c.attempts + 1})
+
+
+def turn_full(tx: Transaction, run: Run) -> Run:
+    """The run can't go on from its sync token: it is a full one from now on. Raises `LeaseLost`."""
+    return _change(tx, run, run.worker_id, {"kind": RunKind.FULL})
+
+
+def succeed(
+    tx: Transaction,
+    run: Run,
+    worker_id: str,
+    now: datetime,
+    *,
+    contacts_sync_token: str | None,
+    groups_sync_token: str | None,
+    fingerprint: str,
+) -> Run:
+    """End a run well: the next one starts from these tokens, and whatever paused everybody is over.
+
+    Raises `LeaseLost`.
+    """
+    ended = _change(tx, run, worker_id, {**ENDED, "status": RunStatus.SUCCEEDED, "finished_at": now})
+    note_success(
+        tx,
+        ended,
+        now,
+        contacts_sync_token=contacts_sync_token,
+        groups_sync_token=groups_sync_token,
+        fingerprint=fingerprint,
+    )
+    nodes.lift_pause(tx)
+    return ended
+
+
+def fail(
+    tx: Transaction,
+    run: Run,
+    worker_id: str,
+    now: datetime,
+    *,
+    error_type: str,
+    message: str,
+    traceback: str | None,
+) -> Run:
+    """End a run badly and keep why. Raises `LeaseLost`."""
+    error = {"error_type": error_type, "error_message": message, "error_traceback": traceback}
+    ended = _change(tx, run, worker_id, {**ENDED, **error, "status": RunStatus.FAILED, "finished_at": now})
+    note_failure(tx, run.user_id, message)
+    return ended
+
+
+def put_back(
+    tx: Transaction,
+    run: Run,
+    worker_id: str,
+    now: datetime,
+    *,
+    not_before: datetime | None = None,
+    deferred: bool = False,
+) -> Run:
+    """Queue a run again, to go on at `not_before` or at once; the attempt under way isn't counted.
+
+    `deferred`: it is Google's quota that wants so; how often and since when is kept. Raises `LeaseLost`.
+    """
+    values = {**BACK_IN_THE_QUEUE, "attempts": ONE_ATTEMPT_LESS, "not_before": not_before or now}
+    if deferred:
+        values["deferrals"] = sync_runs.c.deferrals + 1
+        values["deferred_since"] = func.coalesce(sync_runs.c.deferred_since, now)
+    queued = _change(tx, run, worker_id, values)
+    dialect.announce(tx)
+    return queued
+
+
+def _change(tx: Transaction, run: Run, worker_id: str | None, values: dict[str, Any]) -> Run:
+    """One guarded UPDATE; the database is the referee."""
+    owned = (sync_runs.c.id == run.id) & (sync_runs.c.worker_id == worker_id) & IS_RUNNING
+    changed = (
+        tx.execute(update(sync_runs).where(owned).values(values).returning(*sync_runs.c)).mappings().first()
+    )
+    if changed is None:
+        raise LeaseLost(f"run {run.id} of user {run.user_id!r} is no longer this worker's")
+    return run_of(changed)
+
+
+def park(tx: Transaction, run_id: int, contact_ids: Collection[int]) -> None:
+    """Keep which contacts a run wanted to remove, until somebody approves it or it is pruned."""
+    tx.execute(delete(parked_removals).where(parked_removals.c.run_id == run_id))
+    if contact_ids:
+        rows = [{"run_id": run_id, "contact_id": contact_id} for contact_id in contact_ids]
+        tx.execute(insert(parked_removals), rows)
+
+
+def parked(tx: Transaction, run_id: int) -> set[int]:
+    """The contact ids that a run wanted to remove."""
+    query = select(parked_removals.c.contact_id).where(parked_removals.c.run_id == run_id)
+    return set(tx.execute(query).scalars())

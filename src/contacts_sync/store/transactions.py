@@ -1,0 +1,100 @@
+"""Transactions on an open store."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from contacts_sync.errors import StoreUnavailable
+from contacts_sync.store import dialect, trouble
+
+Transaction: TypeAlias = Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """An open store. `path` is the file of a SQLite store, None for a server; `inode` identifies that file."""
+
+    engine: Engine = field(repr=False)
+    path: Path | None
+    inode: int | None
+    writer: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+
+@contextmanager
+def read(db: Database) -> Iterator[Transaction]:
+    """A transaction that sees one instant of the store and can't change it. Raises `StoreUnavailable`."""
+    with translated(), _connected(db, "read") as tx:
+        yield tx
+        tx.rollback()
+
+
+@contextmanager
+def write(db: Database, *, durable: bool = False) -> Iterator[Transaction]:
+    """A transaction that commits at the end of the block and is rolled back by any exception.
+
+    `durable`: what it commits survives a power cut (PostgreSQL always does so; SQLite's file costs an fsync).
+    Raises `StoreUnavailable` if others hold the store for longer than half a minute.
+    """
+    with translated(), _turn(db), _connected(db, "durable" if durable else "write") as tx:
+        yield tx
+        tx.commit()
+
+
+def close(db: Database) -> None:
+    """Close all connections."""
+    db.engine.dispose()
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Let no error of the database library out of this room."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise trouble.judge(error) from error
+
+
+@contextmanager
+def _connected(db: Database, mode: str) -> Iterator[Transaction]:
+    check_file(db)
+    with db.engine.connect() as connection:
+        tx = connection.execution_options(**dialect.options(db.engine, mode))
+        tx.begin()
+        yield tx
+
+
+@contextmanager
+def _turn(db: Database) -> Iterator[None]:
+    """Threads of one process queue here for SQLite's single writer: fairer and faster than its polling."""
+    if db.path is None:
+        yield
+    elif db.writer.acquire(timeout=dialect.BUSY_TIMEOUT_SECONDS):
+        try:
+            yield
+        finally:
+            db.writer.release()
+    else:
+        raise StoreUnavailable("the store is busy in this process", hint="try again")
+
+
+def check_file(db: Database) -> None:
+    """Don't go on in the ghost of a file that somebody has deleted or replaced."""
+    if db.path is None:
+        return
+    try:
+        same = db.path.stat().st_ino == db.inode
+    except OSError:
+        same = False
+    if not same:
+        raise StoreUnavailable(
+            f"the store {db.path} was moved, deleted or replaced while it was open",
+            hint="put it back, or restart contacts-sync to use what is there now",
+        )

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from contacts_sync.model import Outcome, RunKind, RunStatus
+from contacts_sync.model import Outcome, RunKind, RunStatus, Trigger
 from contacts_sync.sandbox import Account, Sandbox, faults
 from contacts_sync.store import connections, nodes, runs
 from contacts_sync.store.engine import read, write
@@ -240,7 +240,14 @@ def test_a_mass_deletion_is_listed_twice_and_then_parked(desk: Desk, google: San
     assert (outcome.run.status, outcome.run.error_type) == (RunStatus.FAILED, "MassDeletion")
     assert len(copy_of(desk.db, "alice")["people"]) == 60
     with write(desk.db) as tx:
-        runs.approve(tx, outcome.run.id, now())
+        runs.enqueue(
+            tx,
+            user_id="alice",
+            kind=RunKind.FULL,
+            trigger=Trigger.MANUAL,
+            now=now(),
+            approves_run_id=outcome.run.id,
+        )
     assert contact_counts(sync(desk, "alice")) == (0, 0, 40)
     assert equal(desk, google)
 

@@ -125,7 +125,7 @@ class _Finder:
 
     def _moved(self, person: Person) -> Iterator[KnownContact]:
         candidates = [self._by_name.get(name) for name in person.previous_resource_names]
-        candidates.append(self._by_source.get(person.source_id))
+        candidates.append(self._by_source.get(person.source_id or ""))
         for row in candidates:
             if row is not None and self._is_free(row):
                 yield row

@@ -65,7 +65,7 @@ def contact_counts(tx: Transaction) -> dict[str, int]:
 
 def change_version(tx: Transaction) -> int:
     """A number that grows whenever a connection or a schedule changes."""
-    return tx.execute(select(tables.store.c.change_version)).scalar_one()
+    return int(tx.execute(select(tables.store.c.change_version)).scalar_one())
 
 
 # -- linking

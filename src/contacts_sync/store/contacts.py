@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, Table, bindparam, delete, func, insert, select, update
 
 from contacts_sync.model import Changes, ContactUpdate, GroupChanges, KnownContact, KnownGroup, Person
 from contacts_sync.store.chunks import chunks
@@ -48,7 +48,7 @@ def known(
     tx: Transaction, user_id: str, resource_names: Collection[str], source_ids: Collection[str]
 ) -> list[KnownContact]:
     """The user's contacts with one of these resource names or CONTACT source ids, and their memberships."""
-    rows: dict[int, Mapping[str, Any]] = {}
+    rows: dict[int, RowMapping] = {}
     for column, values in ((contacts.c.resource_name, resource_names), (contacts.c.source_id, source_ids)):
         for chunk in chunks(values):
             query = select(*IDENTITY).where(contacts.c.user_id == user_id, column.in_(chunk))

@@ -71,7 +71,7 @@ POSTGRESQL_CONNECT = {
 
 
 def parse_url(address: str) -> URL:
-    """The address of a store. Raises `StoreUnusable`, without quoting it, if it is neither a file nor PostgreSQL."""
+    """The address of a store. Raises `StoreUnusable`, unquoted, if it is neither a file nor PostgreSQL."""
     hint = 'database.url is "sqlite:////path/to/file.db" or "postgresql+psycopg://user@host/database"'
     try:
         url = make_url(address)
@@ -134,8 +134,8 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.create_function("lower", 1, _lower, deterministic=True)  # SQLite's own knows only ASCII
 
 
-def _lower(value: object) -> object:
-    return value.lower() if isinstance(value, str) else value
+def _lower(value: str | None) -> str | None:
+    return value.lower() if value is not None else None
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -16,7 +16,7 @@ def open_database(url: str, *, create: bool = False, upgrade: bool = False) -> D
     """Open the store at `sqlite:////path` or `postgresql+psycopg://user@host/database`.
 
     `create` makes a missing one, `upgrade` migrates an older one. Raises `StoreUnusable` for a store that is
-    missing, foreign, older or newer than this program, `StoreUnavailable` for one that is locked or out of reach.
+    missing, foreign, older or newer than this program, `StoreUnavailable` for one locked or unreachable.
     """
     address = dialect.parse_url(url)
     path = dialect.file_of(address)

@@ -150,7 +150,11 @@ def put_back(
 
     `deferred`: it is Google's quota that wants so; how often and since when is kept. Raises `LeaseLost`.
     """
-    values = {**BACK_IN_THE_QUEUE, "attempts": ONE_ATTEMPT_LESS, "not_before": not_before or now}
+    values: dict[str, Any] = {
+        **BACK_IN_THE_QUEUE,
+        "attempts": ONE_ATTEMPT_LESS,
+        "not_before": not_before or now,
+    }
     if deferred:
         values["deferrals"] = sync_runs.c.deferrals + 1
         values["deferred_since"] = func.coalesce(sync_runs.c.deferred_since, now)

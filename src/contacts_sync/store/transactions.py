@@ -20,7 +20,7 @@ Transaction: TypeAlias = Connection
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """An open store. `path` is the file of a SQLite store, None for a server; `inode` identifies that file."""
+    """An open store. `path` is the file of a SQLite store, None for a server; `inode` identifies it."""
 
     engine: Engine = field(repr=False)
     path: Path | None

@@ -1,0 +1,35 @@
+"""The two databases. Every test that takes `db` or `store_url` runs on SQLite and on a real PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from contacts_sync.store.engine import Database, close, open_database
+from tests.postgres import Server, serve
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """One server for all tests of this process."""
+    with serve() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a store could be: nothing is there yet."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/store.db"
+    server: Server = request.getfixturevalue("postgres")
+    return server.new_database()
+
+
+@pytest.fixture
+def db(store_url: str) -> Iterator[Database]:
+    """An open, empty store."""
+    opened = open_database(store_url, create=True)
+    yield opened
+    close(opened)

@@ -46,6 +46,7 @@ def migrate(tx: Transaction) -> None:
     dialect.lock_for_migration(tx)
     refuse_foreign(tx)
     refuse_newer(revision_of(tx))
+    _refuse_encoding(tx)
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
     config.attributes["connection"] = tx
@@ -83,6 +84,15 @@ def refuse_foreign(tx: Transaction) -> None:
         raise StoreUnusable(
             f"the database holds another program's tables ({names})",
             hint="give contacts-sync a database of its own",
+        )
+
+
+def _refuse_encoding(tx: Transaction) -> None:
+    encoding = dialect.encoding(tx)
+    if encoding != "UTF8":
+        raise StoreUnusable(
+            f"the database keeps its text as {encoding}, which can't hold every name",
+            hint="create it with ENCODING 'UTF8'",
         )
 
 

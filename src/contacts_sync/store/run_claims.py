@@ -51,6 +51,8 @@ def claim(
     if paused and not _take_probe(tx, now):
         return []
     ids = _due_ids(tx, now, 1 if paused else limit, run_ids)
+    if not ids:
+        return []
     claimed = tx.execute(
         update(sync_runs)
         .where(sync_runs.c.id.in_(ids), IS_QUEUED)

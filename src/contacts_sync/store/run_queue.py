@@ -105,7 +105,8 @@ def enqueue_many(tx: Transaction, items: Sequence[Wanted], now: datetime) -> int
     A firing that meets a run of its user that is queued or running is that run's.
     """
     linked = _connected(tx, {item.user_id for item in items})
-    rows = [_row(item, now) for item in items if item.user_id in linked]
+    in_order = sorted(items, key=lambda item: item.user_id)  # two daemons must not wait for each other's rows
+    rows = [_row(item, now) for item in in_order if item.user_id in linked]
     if not rows:
         return 0
     inserted = tx.execute(
@@ -113,7 +114,7 @@ def enqueue_many(tx: Transaction, items: Sequence[Wanted], now: datetime) -> int
     )
     users = set(inserted.scalars())
     _stand_in(tx, [row for row in rows if row["user_id"] not in users])
-    note_queued(tx, linked, now)
+    note_queued(tx, sorted(linked), now)
     dialect.announce(tx)
     return len(users)
 

@@ -1,0 +1,350 @@
+"""TOML <- environment <- flags into one frozen Config. The only home of defaults."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from contacts_sync.errors import ConfigurationError, InvalidUsage
+from contacts_sync.keys import KEYS, Key
+from contacts_sync.settings import format_duration, parse_duration
+from contacts_sync.timetable import compile_schedule
+
+__all__ = ["Config", "client_credentials", "example", "format_duration", "load", "parse_duration"]
+
+PREFIX = "CONTACTS_SYNC_"
+APPLICATION = "contacts-sync"
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSettings:
+    """Where the store is."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """Where the keys are."""
+
+    key_file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Google's addresses, and how to reach them."""
+
+    authorization: str
+    token: str
+    revocation: str
+    userinfo: str
+    people: str
+    ca_file: str
+    proxy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Google:
+    """The operator's OAuth client."""
+
+    client_secrets_file: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    endpoints: Endpoints
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When users without a schedule of their own are synced."""
+
+    cron: str
+    timezone: str
+    spread: timedelta
+    catch_up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """How a run goes about its work."""
+
+    workers: int
+    page_size: int
+    attempts: int
+    backoff: tuple[timedelta, ...]
+    connect_timeout: timedelta
+    read_timeout: timedelta
+    run_deadline: timedelta
+    requests_per_minute_per_user: int
+    requests_per_minute: int
+    mass_delete_share: float
+    mass_delete_minimum: int
+
+
+@dataclass(frozen=True, slots=True)
+class Daemon:
+    """How the daemon keeps time."""
+
+    poll_interval: timedelta
+    shutdown_grace: timedelta
+    heartbeat: timedelta
+    lease: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """How long ended runs are kept; None is forever."""
+
+    keep_succeeded: timedelta | None
+    keep_failed: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """How much is said, and in which form."""
+
+    level: str
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The effective configuration. `source` is the file it came from, if any."""
+
+    source: Path | None
+    database: DatabaseSettings
+    secrets: Secrets
+    google: Google
+    schedule: Schedule
+    sync: Sync
+    daemon: Daemon
+    history: History
+    log: Log
+
+    def sections(self) -> list[str]:
+        """The names of the sections."""
+        return [one.name for one in fields(self) if one.name != "source"]
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCredentials:
+    """The operator's OAuth client at Google."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A value that was set, and where."""
+
+    value: Any
+    origin: str
+
+
+# -- loading
+
+
+def load(
+    path: Path | None, *, environ: Mapping[str, str], flags: Mapping[str, object] | None = None
+) -> Config:
+    """The configuration from `path`, or the first file of the usual places that exists, the environment, and flags.
+
+    `flags`: values by dotted key. Raises `ConfigurationError` with a line for every problem there is.
+    """
+    source = path or _find(environ)
+    problems: list[str] = []
+    found: dict[str, _Found] = {}
+    if source is not None:
+        found.update(_from_file(source, problems))
+    found.update(_from_environment(environ, problems))
+    found.update({key: _Found(value, "command line") for key, value in (flags or {}).items()})
+    values = {key.name: _read(key, found.get(key.name), problems) for key in KEYS}
+    _check_schedule(values, found, problems)
+    if problems:
+        raise ConfigurationError("\n".join(problems), hint="correct the configuration and try again")
+    return _assemble(source, values, environ)
+
+
+def _find(environ: Mapping[str, str]) -> Path | None:
+    named = environ.get("CONTACTS_SYNC_CONFIG")
+    if named:
+        return Path(named)
+    usual = (_config_home(environ) / "config.toml", Path("/etc", APPLICATION, "config.toml"))
+    return next((path for path in usual if path.exists()), None)
+
+
+def _config_home(environ: Mapping[str, str]) -> Path:
+    base = environ.get("XDG_CONFIG_HOME")
+    return Path(base, APPLICATION) if base else platformdirs.user_config_path(APPLICATION)
+
+
+def _from_file(source: Path, problems: list[str]) -> dict[str, _Found]:
+    try:
+        document = tomllib.loads(source.read_text("utf-8-sig"))
+    except OSError as error:
+        problems.append(f"{source}: can't be read: {error.strerror}")
+    except UnicodeDecodeError as error:
+        problems.append(f"{source}: not UTF-8 at byte {error.start}")
+    except tomllib.TOMLDecodeError as error:
+        problems.append(f"{source}: not TOML: {error}")
+    else:
+        return {name: _Found(value, str(source)) for name, value in _known(document, str(source), problems)}
+    return {}
+
+
+def _known(document: Mapping[str, Any], origin: str, problems: list[str]) -> Iterator[tuple[str, Any]]:
+    names = {key.name for key in KEYS}
+    for name, value in _flat(document):
+        if name in names:
+            yield name, value
+        else:
+            problems.append(f"{origin}: unknown key {name!r}{_did_you_mean(name, names)}")
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _did_you_mean(name: str, names: set[str]) -> str:
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _from_environment(environ: Mapping[str, str], problems: list[str]) -> dict[str, _Found]:
+    found: dict[str, _Found] = {}
+    by_variable = {key.variable: key.name for key in KEYS}
+    for variable, value in environ.items():
+        if not variable.startswith(PREFIX) or "__" not in variable:
+            continue
+        if variable in by_variable:
+            found[by_variable[variable]] = _Found(value, f"${variable}")
+        else:
+            problems.append(f"${variable}: unknown key{_did_you_mean(variable, set(by_variable))}")
+    return found
+
+
+def _read(key: Key, found: _Found | None, problems: list[str]) -> Any:
+    if found is None:
+        return key.read(key.default)
+    try:
+        return key.read(found.value)
+    except ValueError as error:
+        shown = "a value" if key.secret else json.dumps(found.value, default=str)
+        problems.append(f"{found.origin}: {key.name} is {shown}, expected {error}")
+        return key.read(key.default)
+
+
+def _check_schedule(values: Mapping[str, Any], found: Mapping[str, _Found], problems: list[str]) -> None:
+    for name, cron, zone in (
+        ("schedule.cron", values["schedule.cron"], "UTC"),
+        ("schedule.timezone", "0 2 * * *", values["schedule.timezone"]),
+    ):
+        try:
+            compile_schedule(cron, zone)
+        except InvalidUsage as error:
+            problems.append(f"{found[name].origin}: {name}: {error.message}; {error.hint}")
+
+
+def _assemble(source: Path | None, values: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
+    def section(name: str) -> dict[str, Any]:
+        prefix = f"{name}."
+        return {
+            key.removeprefix(prefix): value
+            for key, value in values.items()
+            if key.startswith(prefix) and "." not in key.removeprefix(prefix)
+        }
+
+    return Config(
+        source=source,
+        database=DatabaseSettings(values["database.url"] or _default_url(environ)),
+        secrets=Secrets(_key_file(values["secrets.key_file"], source, environ)),
+        google=Google(**section("google"), endpoints=Endpoints(**section("google.endpoints"))),
+        schedule=Schedule(**section("schedule")),
+        sync=Sync(**section("sync")),
+        daemon=Daemon(**section("daemon")),
+        history=History(**section("history")),
+        log=Log(**section("log")),
+    )
+
+
+def _default_url(environ: Mapping[str, str]) -> str:
+    """In systemd's $STATE_DIRECTORY (the first, if there are several), else the XDG state directory."""
+    directory = environ.get("STATE_DIRECTORY", "").split(":")[0]
+    base = environ.get("XDG_STATE_HOME")
+    fallback = Path(base, APPLICATION) if base else platformdirs.user_state_path(APPLICATION)
+    return f"sqlite:///{Path(directory) if directory else fallback}/contacts-sync.db"
+
+
+def _key_file(configured: str, source: Path | None, environ: Mapping[str, str]) -> Path:
+    if configured:
+        return Path(configured)
+    credentials = environ.get("CREDENTIALS_DIRECTORY")
+    if credentials and Path(credentials, "contacts-sync.key").exists():
+        return Path(credentials, "contacts-sync.key")
+    return (source.parent if source else _config_home(environ)) / "key"
+
+
+# -- the OAuth client
+
+
+def client_credentials(config: Config) -> ClientCredentials:
+    """The configured OAuth client, or the one of the JSON file that Google's console gives.
+
+    Raises `ConfigurationError` if there is none, or the file isn't such a file.
+    """
+    google = config.google
+    if google.client_secrets_file:
+        return _credentials_from(Path(google.client_secrets_file))
+    if google.client_id and google.client_secret:
+        return ClientCredentials(google.client_id, google.client_secret)
+    raise ConfigurationError(
+        "no OAuth client is configured",
+        hint="create a Desktop client in Google's console and set google.client_secrets_file to the JSON it gives",
+    )
+
+
+def _credentials_from(path: Path) -> ClientCredentials:
+    try:
+        document = json.loads(path.read_text("utf-8-sig"))
+        client = document.get("installed") or document["web"]
+        return ClientCredentials(str(client["client_id"]), str(client["client_secret"]))
+    except OSError as error:
+        raise ConfigurationError(
+            f"google.client_secrets_file {path} can't be read: {error.strerror}"
+        ) from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ConfigurationError(
+            f"google.client_secrets_file {path} is not the JSON of an OAuth client",
+            hint="download it again from Google's console: Credentials, OAuth 2.0 Client IDs, Desktop app",
+        ) from None
+
+
+# -- writing it down
+
+
+def example() -> str:
+    """The commented configuration file with every key and its default, as `init` writes it."""
+    lines = [
+        '# contacts-sync: every key with its default. Durations: "200ms", "30s", "10m", "2h", "30d".',
+        "",
+    ]
+    section = ""
+    for key in KEYS:
+        if key.section != section:
+            section = key.section
+            lines += ["", f"[{section}]"] if lines[-1] else [f"[{section}]"]
+        lines += [f"# {line}" for line in key.comment.splitlines()]
+        lines.append(f"{key.short} = {key.shown}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,138 @@
+"""How each kind of setting is read from text or TOML, and how it is written down. Raises `ValueError` saying what is expected."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+LOOPBACK = re.compile(r"127(\.\d{1,3}){3}|::1|localhost")
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+
+Reader = Callable[[Any], Any]
+
+
+def parse_duration(text: object) -> timedelta:
+    """`"30s"`, `"10m"`, `"2h"`, `"30d"`, `"200ms"` as a timedelta."""
+    found = DURATION.fullmatch(text) if isinstance(text, str) else None
+    if found is None:
+        raise ValueError('a duration such as "30s", "10m", "2h" or "30d"')
+    return timedelta(seconds=float(found[1]) * UNITS[found[2]])
+
+
+def format_duration(duration: timedelta) -> str:
+    """The shortest way to write a duration down."""
+    seconds = duration.total_seconds()
+    for unit in ("d", "h", "m", "s", "ms"):
+        if seconds and seconds % UNITS[unit] == 0:
+            return f"{seconds / UNITS[unit]:.0f}{unit}"
+    return f"{seconds:g}s"
+
+
+def duration(*, least: str = "0s", most: str = "365d") -> Reader:
+    """A duration within bounds."""
+
+    def read(value: object) -> timedelta:
+        found = parse_duration(value)
+        if not parse_duration(least) <= found <= parse_duration(most):
+            raise ValueError(f"a duration from {least} to {most}")
+        return found
+
+    return read
+
+
+def retention(value: object) -> timedelta | None:
+    """A duration, or `"forever"`."""
+    if value == "forever":
+        return None
+    try:
+        return parse_duration(value)
+    except ValueError as error:
+        raise ValueError(f'{error}, or "forever"') from None
+
+
+def durations(value: object) -> tuple[timedelta, ...]:
+    """A list of durations; in the environment with commas between."""
+    items = [item.strip() for item in value.split(",")] if isinstance(value, str) else value
+    if not isinstance(items, list):
+        raise ValueError('a list of durations such as ["2s", "4s"]')
+    try:
+        return tuple(parse_duration(item) for item in items if item != "")
+    except ValueError:
+        raise ValueError('a list of durations such as ["2s", "4s"]') from None
+
+
+def integer(least: int, most: int) -> Reader:
+    """A whole number within bounds."""
+    expected = f"a whole number from {least} to {most}"
+
+    def read(value: object) -> int:
+        if isinstance(value, str) and re.fullmatch(r"-?\d{1,9}", value):
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise ValueError(expected)
+        return value
+
+    return read
+
+
+def share(value: object) -> float:
+    """A number from 0 to 1."""
+    try:
+        number = (
+            float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else -1.0
+        )
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise ValueError("a number from 0 to 1")
+    return number
+
+
+def boolean(value: object) -> bool:
+    """true or false."""
+    known = {True: True, False: False, "true": True, "false": False, "1": True, "0": False}
+    if not isinstance(value, bool | str) or value not in known:
+        raise ValueError("true or false")
+    return known[value]
+
+
+def string(value: object) -> str:
+    """Any text."""
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError("a string")
+    return value
+
+
+def one_of(*words: str) -> Reader:
+    """One of a few words."""
+
+    def read(value: object) -> str:
+        if not isinstance(value, str) or value not in words:
+            raise ValueError(f"one of {', '.join(words)}")
+        return value
+
+    return read
+
+
+def endpoint(value: object) -> str:
+    """An https URL; plain http only on loopback, where nobody can listen in."""
+    parts = urlsplit(string(value))
+    loopback = LOOPBACK.fullmatch(parts.hostname or "") is not None
+    if (
+        not parts.hostname
+        or parts.scheme not in ("https", "http")
+        or (parts.scheme == "http" and not loopback)
+    ):
+        raise ValueError("an https:// URL (http:// only on loopback)")
+    return string(value).rstrip("/")
+
+
+def proxy(value: object) -> str:
+    """A proxy's URL, or nothing."""
+    if string(value) and urlsplit(string(value)).scheme not in ("http", "https"):
+        raise ValueError("an http:// or https:// URL, or an empty string")
+    return string(value)

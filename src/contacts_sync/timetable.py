@@ -1,0 +1,154 @@
+"""Cron + time zone + spread -> slots. Pure calendar arithmetic: every local slot happens exactly once.
+
+Cron expressions run over local wall time (naive datetimes), as crontab means them; each wall time is then mapped to
+an instant: one in a daylight-saving gap to the first instant after it, one that happens twice to the first.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property, lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from cronsim import CronSim, CronSimError
+
+from contacts_sync.errors import InvalidUsage
+
+LONGEST_SHIFT = timedelta(hours=26)  # more than any two offsets of a zone have ever differed
+ANY_DAY = datetime(2026, 1, 1)  # noqa: DTZ001  (wall time)
+EARLIEST_FULL = timedelta(days=5)
+LATEST_FULL = timedelta(days=6, hours=12)  # Google's sync tokens die 7 days after the full sync
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A local wall time a schedule names (`local`, naive) and the instant `at` (UTC) when it happens."""
+
+    local: datetime
+    at: datetime
+    timezone: str
+
+    @property
+    def label(self) -> str:
+        """The slot's name in the store: `2026-10-25T02:00[Europe/Berlin]`."""
+        return f"{self.local.isoformat(timespec='minutes')}[{self.timezone}]"
+
+
+@dataclass(frozen=True)
+class Timetable:
+    """The slots of a cron expression in a time zone. Compare and share freely: equal means the same slots."""
+
+    cron: str
+    timezone: str
+
+    @cached_property
+    def _zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    def next_after(self, instant: datetime) -> Slot:
+        """The first slot that happens after `instant`."""
+        return next(slot for slot in self._from(instant) if slot.at > instant)
+
+    def latest(self, instant: datetime, *, since: datetime) -> Slot | None:
+        """The newest slot with since < at <= instant."""
+        local = (instant + LONGEST_SHIFT).astimezone(self._zone).replace(tzinfo=None)
+        best: Slot | None = None
+        for wall in CronSim(self.cron, local, reverse=True):
+            slot = self._slot(wall)
+            if slot.at < since - LONGEST_SHIFT or (best and slot.at < best.at - LONGEST_SHIFT):
+                break
+            if since < slot.at <= instant and (best is None or slot.at > best.at):
+                best = slot
+        return best
+
+    def between(self, start: datetime, end: datetime) -> Iterator[Slot]:
+        """The slots with start <= at < end, in order."""
+        for slot in self._from(start):
+            if slot.at >= end:
+                return
+            if slot.at >= start:
+                yield slot
+
+    def _from(self, instant: datetime) -> Iterator[Slot]:
+        local = (instant - LONGEST_SHIFT).astimezone(self._zone).replace(tzinfo=None)
+        return (self._slot(wall) for wall in CronSim(self.cron, local))
+
+    def _slot(self, wall: datetime) -> Slot:
+        return Slot(wall, _instant(wall, self._zone), self.timezone)
+
+
+def _instant(wall: datetime, zone: ZoneInfo) -> datetime:
+    """When a wall time happens; `fold=0` is the first of two, and in a gap gives a time after it by the gap's length."""
+    at = wall.replace(tzinfo=zone).astimezone(UTC)
+    if at.astimezone(zone).replace(tzinfo=None) == wall:
+        return at
+    before, after = wall.replace(tzinfo=zone).utcoffset(), wall.replace(tzinfo=zone, fold=1).utcoffset()
+    assert before is not None
+    assert after is not None
+    return _first_after_gap(at - (after - before), at, zone)
+
+
+def _first_after_gap(low: datetime, high: datetime, zone: ZoneInfo) -> datetime:
+    """The transition between two instants, to the second: where the zone's offset changes."""
+    offset = low.astimezone(zone).utcoffset()
+    while high - low > timedelta(seconds=1):
+        middle = low + (high - low) / 2
+        if middle.astimezone(zone).utcoffset() == offset:
+            low = middle
+        else:
+            high = middle
+    return high.replace(microsecond=0)
+
+
+@lru_cache(maxsize=4096)
+def compile_schedule(cron: str, timezone: str) -> Timetable:
+    """The timetable of a crontab expression in an IANA zone. Raises `InvalidUsage` for what can't be one."""
+    _check_zone(timezone)
+    _check_cron(cron)
+    return Timetable(" ".join(cron.split()), timezone)
+
+
+def _check_zone(timezone: str) -> None:
+    known = available_timezones()
+    if timezone not in known:
+        near = difflib.get_close_matches(timezone, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else "use an IANA name such as UTC or Europe/Berlin"
+        raise InvalidUsage(f"no such time zone: {timezone!r}", hint=hint)
+    try:
+        ZoneInfo(timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise InvalidUsage(f"the time zone {timezone!r} can't be read: {error}") from error
+
+
+def _check_cron(cron: str) -> None:
+    if len(cron.split()) != 5:
+        raise InvalidUsage(
+            f"not a cron expression: {cron!r}",
+            hint='five fields are expected, such as "0 2 * * *": min hour day month weekday',
+        )
+    try:
+        next(CronSim(cron, ANY_DAY))
+    except CronSimError as error:
+        raise InvalidUsage(f"not a cron expression: {cron!r}: {error}") from None
+    except StopIteration:
+        raise InvalidUsage(f"the cron expression {cron!r} never fires") from None
+
+
+def spread_offset(user_id: str, window: timedelta) -> timedelta:
+    """This user's fixed place in a window: whole seconds, evenly spread by a hash of the user id."""
+    seconds = int(window.total_seconds())
+    return timedelta(seconds=_hash(user_id, "spread") % seconds) if seconds else timedelta(0)
+
+
+def weekly_full_due(user_id: str, last_full: datetime, now: datetime) -> bool:
+    """True once the last full sync is 5 to 6.5 days old: each user has an age of its own, by a hash."""
+    window = LATEST_FULL - EARLIEST_FULL
+    return now - last_full >= EARLIEST_FULL + window * (_hash(user_id, "full") % 10_000 / 10_000)
+
+
+def _hash(user_id: str, purpose: str) -> int:
+    return int.from_bytes(hashlib.blake2b(f"{purpose}:{user_id}".encode(), digest_size=8).digest())

@@ -1,0 +1,141 @@
+"""Seal and open secrets, bound to their user. Knows nothing of tables."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from contacts_sync.errors import KeyProblem, UnreadableGrant
+from contacts_sync.model import Grant
+
+MAKE_ONE = "contacts-sync init, or contacts-sync key generate, makes one"
+
+
+@dataclass(frozen=True, slots=True)
+class Vault:
+    """The keys of one key file: the first one seals, all of them open."""
+
+    _fernet: MultiFernet = field(repr=False)
+
+    def seal(self, user_id: str, text: str) -> str:
+        """Encrypt `text` so that it opens for this user only: the user id is inside what is sealed."""
+        return self._fernet.encrypt(msgspec.json.encode([user_id, text])).decode()
+
+    def open(self, user_id: str, sealed: str) -> str:
+        """The text that was sealed for this user. Raises `UnreadableGrant`."""
+        hint = f"put the old key back into the key file, or: contacts-sync connect {user_id}"
+        try:
+            owner, text = msgspec.json.decode(self._fernet.decrypt(sealed), type=tuple[str, str])
+        except (InvalidToken, msgspec.MsgspecError):
+            raise UnreadableGrant(f"no key opens the tokens of user {user_id!r}", hint=hint) from None
+        if owner != user_id:
+            raise UnreadableGrant(
+                f"the tokens in the row of user {user_id!r} were sealed for another user", hint=hint
+            )
+        return text
+
+    def reseal(self, user_id: str, sealed: str) -> str:
+        """The same secret, sealed with the first key. Raises `UnreadableGrant`."""
+        return self.seal(user_id, self.open(user_id, sealed))
+
+
+def generate_key() -> str:
+    """A fresh Fernet key: 32 random bytes, url-safe base64."""
+    return Fernet.generate_key().decode()
+
+
+def write_key_file(path: Path) -> None:
+    """Write a fresh key, readable by its owner only. Raises `KeyProblem` if the file exists."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise KeyProblem(f"{path} exists already, and a key is never overwritten") from None
+    except OSError as error:
+        raise KeyProblem(
+            f"{path}: {error.strerror}", hint=f"check the owner and the mode of {path.parent}"
+        ) from error
+    with os.fdopen(descriptor, "w") as file:
+        file.write(generate_key() + "\n")
+        file.flush()
+        os.fsync(descriptor)
+
+
+def load_keys(path: Path) -> Vault:
+    """The vault of a key file: one key a line, blank lines and `#` comments left out.
+
+    Raises `KeyProblem` if it is missing, empty, malformed, or open to others than its owner.
+    """
+    _refuse_open_to_others(path)
+    try:
+        lines = path.read_text("ascii").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise KeyProblem(
+            f"the key file {path} can't be read: {type(error).__name__}", hint=MAKE_ONE
+        ) from None
+    keys = [_fernet(path, number, line.strip()) for number, line in enumerate(lines, 1) if _is_key(line)]
+    if not keys:
+        raise KeyProblem(f"the key file {path} is empty", hint=MAKE_ONE)
+    return Vault(MultiFernet(keys))
+
+
+def _is_key(line: str) -> bool:
+    return bool(line.strip()) and not line.lstrip().startswith("#")
+
+
+def _fernet(path: Path, number: int, key: str) -> Fernet:
+    try:
+        return Fernet(key)
+    except ValueError:
+        raise KeyProblem(
+            f"{path}, line {number}: not a key (32 bytes in url-safe base64 are expected)", hint=MAKE_ONE
+        ) from None
+
+
+def _refuse_open_to_others(path: Path) -> None:
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise KeyProblem(f"there is no key file {path}", hint=MAKE_ONE) from None
+    except OSError as error:
+        raise KeyProblem(f"the key file {path} can't be read: {error.strerror}") from error
+    if mode & 0o077 and not _is_credential(path):
+        raise KeyProblem(
+            f"the key file {path} is open to others (mode {mode & 0o777:04o})", hint=f"chmod 600 {path}"
+        )
+
+
+def _is_credential(path: Path) -> bool:
+    """systemd hands credentials over in a directory of its own, with modes of its own."""
+    directory = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    return bool(directory) and path.resolve().is_relative_to(Path(directory).resolve())
+
+
+class _SealedGrant(msgspec.Struct, omit_defaults=True):
+    access_token: str
+    refresh_token: str
+    expires_at: datetime
+    scopes: tuple[str, ...]
+    refresh_expires_at: datetime | None = None
+
+
+def seal_grant(vault: Vault, user_id: str, grant: Grant) -> str:
+    """A grant as the store keeps it."""
+    plain = _SealedGrant(*(getattr(grant, name) for name in _SealedGrant.__struct_fields__))
+    return vault.seal(user_id, msgspec.json.encode(plain).decode())
+
+
+def open_grant(vault: Vault, user_id: str, sealed: str) -> Grant:
+    """The grant again. Raises `UnreadableGrant`."""
+    text = vault.open(user_id, sealed)
+    try:
+        plain = msgspec.json.decode(text, type=_SealedGrant)
+    except msgspec.MsgspecError:
+        raise UnreadableGrant(
+            f"the tokens of user {user_id!r} are not what was stored", hint=f"contacts-sync connect {user_id}"
+        ) from None
+    return Grant(*(getattr(plain, name) for name in _SealedGrant.__struct_fields__))

@@ -156,6 +156,12 @@ class SyncTokenExpired(SyncError):
     """The stored sync token is no longer good: the run goes on as a full sync."""
 
 
+class PageTokenRejected(SyncError):
+    """Google no longer takes the page token of a listing: the listing begins again."""
+
+    remedy = Remedy.RETRY
+
+
 class MassDeletion(SyncError):
     """The run would remove very many contacts: it waits for `runs approve`."""
 

@@ -1,0 +1,1 @@
+"""All HTTP to Google: OAuth 2.0 and the People API, read-only."""

@@ -1,0 +1,170 @@
+"""One pool of connections shared by every session; timeouts on every call, gzip, pacing, nothing followed or guessed."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
+
+from contacts_sync import __version__
+from contacts_sync.errors import ConfigurationError, PassingTrouble, RequestRejected
+from contacts_sync.google import faults
+from contacts_sync.google.pacing import Pacer
+
+LARGEST_BODY = 64 * 1024 * 1024  # decoded; a page of 1,000 rich contacts has about 5 MB
+CHUNK = 64 * 1024
+HEADERS = {
+    # Google compresses only for clients whose User-Agent has the word gzip in it
+    "User-Agent": f"contacts-sync/{__version__} (gzip)",
+    "Accept-Encoding": "gzip",
+    "Accept-Language": "en",  # display names and formatted fields are localised: keep them the same for ever
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """How all rooms of this floor reach Google."""
+
+    session: requests.Session
+    adapter: HTTPAdapter
+    connect_timeout: timedelta
+    read_timeout: timedelta
+    pacer: Pacer
+
+    @property
+    def timeouts(self) -> tuple[float, float]:
+        """Seconds to connect, and between two bytes of an answer."""
+        return self.connect_timeout.total_seconds(), self.read_timeout.total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer that arrived whole; `body` is decoded."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def open_transport(
+    *,
+    connect_timeout: timedelta,
+    read_timeout: timedelta,
+    ca_file: str,
+    proxy: str,
+    pool_size: int,
+    requests_per_minute: int,
+    requests_per_minute_per_user: int,
+    stop: threading.Event,
+) -> Transport:
+    """A transport for `pool_size` threads. Nothing is taken from the environment: no proxy, no .netrc."""
+    adapter = _Adapter(_trust(ca_file), pool_size)
+    pacer = Pacer(per_user=requests_per_minute_per_user, in_all=requests_per_minute, stop=stop)
+    session = requests.Session()
+    prepare(session, adapter, proxy=proxy)
+    return Transport(session, adapter, connect_timeout, read_timeout, pacer)
+
+
+class _Adapter(HTTPAdapter):
+    """A pool of connections that trusts what its SSL context trusts."""
+
+    def __init__(self, context: ssl.SSLContext, pool_size: int) -> None:
+        self._context = context
+        super().__init__(pool_connections=4, pool_maxsize=pool_size)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Called by the base class, once."""
+        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """Called by the base class, once a proxy."""
+        return super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
+
+
+def _trust(ca_file: str) -> ssl.SSLContext:
+    """The system's certificates and, besides, those of `ca_file`. Raises `ConfigurationError`."""
+    context = ssl.create_default_context()
+    if ca_file:
+        try:
+            context.load_verify_locations(ca_file)
+        except OSError as error:  # ssl.SSLError is one
+            raise ConfigurationError(
+                f"google.endpoints.ca_file {ca_file} can't be used: {error.strerror}"
+            ) from None
+    return context
+
+
+def prepare(session: requests.Session, adapter: HTTPAdapter, *, proxy: str) -> None:
+    """Give a session our pool, our headers and our settings."""
+    session.trust_env = False
+    session.max_redirects = 0
+    session.headers.update(HEADERS)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    if proxy:
+        session.proxies = {"http": proxy, "https": proxy}
+
+
+def get(
+    transport: Transport, url: str, *, params: Mapping[str, str], access_token: str, user_id: str
+) -> Answer:
+    """GET with a bearer token. Raises `PassingTrouble` and its kin if no whole answer arrives."""
+    transport.pacer.wait(user_id)
+    headers = {"Authorization": f"Bearer {access_token}"}
+    return _exchange(transport, "GET", url, params=params, headers=headers)
+
+
+def post_form(transport: Transport, url: str, form: Mapping[str, str]) -> Answer:
+    """POST a form; secrets go into the body, never into the URL."""
+    return _exchange(transport, "POST", url, data=form)
+
+
+def _exchange(
+    transport: Transport,
+    method: str,
+    url: str,
+    *,
+    params: Mapping[str, str] | None = None,
+    data: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
+    deadline = time.monotonic() + 2 * transport.read_timeout.total_seconds()
+    try:
+        with transport.session.request(
+            method,
+            url,
+            params=params,
+            data=data,
+            headers=dict(headers or {}),
+            timeout=transport.timeouts,
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            body = _read(response, deadline)
+            return Answer(response.status_code, response.headers, body)
+    except (requests.RequestException, HTTPError, OSError, zlib.error) as trouble:
+        raise faults.judge_transport(trouble) from None
+
+
+def _read(response: requests.Response, deadline: float) -> bytes:
+    """The whole body, or nothing: a cut gzip stream is no answer, however well it reads so far."""
+    gunzip = zlib.decompressobj(wbits=31) if response.headers.get("Content-Encoding") == "gzip" else None
+    body = bytearray()
+    for chunk in response.raw.stream(CHUNK, decode_content=False):
+        body += gunzip.decompress(chunk, LARGEST_BODY + 1 - len(body)) if gunzip else chunk
+        if len(body) > LARGEST_BODY:
+            raise RequestRejected(f"an answer has more than {LARGEST_BODY // 1024**2} MiB")
+        if time.monotonic() > deadline:
+            raise PassingTrouble("Google's answer took too long to arrive")
+    if gunzip and not gunzip.eof and response.status_code == 200:
+        raise PassingTrouble("Google's compressed answer was cut short")
+    return bytes(body)

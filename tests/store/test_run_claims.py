@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from contacts_sync.errors import LeaseLost
+from contacts_sync.model import Pause, RunStatus
+from contacts_sync.store import connections, nodes, runs
+from contacts_sync.store.engine import Database, close, open_database, read, write
+from tests.store.given import LEASE, MINUTE, NOW, claimed, connected, now_of, queued, running
+
+PAUSE = Pause("OperatorTrouble", "the API is disabled", "enable it", NOW, NOW + MINUTE)
+
+
+def paused(db: Database, pause: Pause = PAUSE) -> None:
+    with write(db) as tx:
+        nodes.set_pause(tx, pause)
+
+
+def due(db: Database, now: object = NOW) -> bool:
+    with read(db) as tx:
+        return runs.is_due(tx, now)  # type: ignore[arg-type]  # the tests pass instants
+
+
+def herd(db: Database, size: int) -> list[str]:
+    users = [f"u{number:03}" for number in range(size)]
+    connected(db, *users)
+    for user in users:
+        queued(db, user)
+    return users
+
+
+def test_a_claimed_run_is_its_workers_for_the_time_of_a_lease(db: Database) -> None:
+    run = running(db, worker="w7")
+    assert (run.status, run.worker_id, run.starts) == (RunStatus.RUNNING, "w7", 1)
+    assert (run.started_at, run.lease_expires_at) == (NOW, NOW + LEASE)
+    assert claimed(db, "w8") == []
+
+
+def test_the_oldest_due_runs_are_claimed_first(db: Database) -> None:
+    connected(db, "a", "b", "c", "d")
+    for user, minutes in (("a", 3), ("b", 1), ("c", 1), ("d", 9)):
+        queued(db, user, not_before=NOW + minutes * MINUTE)
+    assert not due(db)
+    assert due(db, NOW + 5 * MINUTE)
+    assert [run.user_id for run in claimed(db, now=NOW + 5 * MINUTE, limit=2)] == ["b", "c"]
+    assert [run.user_id for run in claimed(db, now=NOW + 5 * MINUTE, limit=9)] == ["a"]
+
+
+def test_only_the_runs_that_were_asked_for_are_claimed(db: Database) -> None:
+    herd(db, 5)
+    assert [run.id for run in claimed(db, run_ids=[2, 4, 777])] == [2, 4]
+
+
+def test_among_very_many_runs_that_were_asked_for_the_limit_holds(db: Database) -> None:
+    herd(db, 5)
+    assert len(claimed(db, run_ids=range(1, 40_000), limit=3)) == 3
+
+
+@pytest.mark.parametrize("unlink", ["disconnect", "needs_reauth", "never connected"])
+def test_a_run_of_a_user_who_is_not_connected_is_cancelled_instead(db: Database, unlink: str) -> None:
+    connected(db, "alice", "bob")
+    with write(db) as tx:
+        if unlink == "needs_reauth":
+            connections.needs_reauth(tx, "alice", "revoked")
+        else:
+            connections.disconnect(tx, "alice", NOW)
+        if unlink == "never connected":
+            connections.purge(tx, "alice")
+    run = queued(db, "alice")
+    queued(db, "bob")
+    assert [run.user_id for run in claimed(db, limit=1)] == ["bob"]
+    assert now_of(db, run).status is RunStatus.CANCELLED
+
+
+def test_no_two_threads_claim_the_same_run(db: Database) -> None:
+    users = herd(db, 60)
+    got: list[str] = []
+
+    def work(worker: str) -> None:
+        while mine := claimed(db, worker, limit=3):
+            got.extend(run.user_id for run in mine)
+
+    threads = [threading.Thread(target=work, args=(f"w{number}",)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(got) == users
+
+
+def test_no_two_processes_claim_the_same_run(db: Database, store_url: str) -> None:
+    users = herd(db, 60)
+    code = (
+        "import sys\n"
+        "from tests.store.given import claimed\n"
+        "from contacts_sync.store.engine import close, open_database\n"
+        "db = open_database(sys.argv[1])\n"
+        "while mine := claimed(db, sys.argv[2], limit=2): print(*(run.user_id for run in mine), sep='\\n')\n"
+        "close(db)"
+    )
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, store_url, f"w{number}"], stdout=subprocess.PIPE, text=True
+        )
+        for number in range(3)
+    ]
+    got = [line for process in started for line in process.communicate(timeout=60)[0].split()]
+    assert sorted(got) == users
+
+
+def test_while_everybody_is_paused_one_run_a_minute_is_let_through(db: Database) -> None:
+    herd(db, 5)
+    paused(db)
+    assert not due(db)
+    assert claimed(db) == []
+    assert due(db, NOW + MINUTE)
+    assert len(claimed(db, now=NOW + MINUTE)) == 1
+    assert claimed(db, now=NOW + MINUTE) == []
+    assert len(claimed(db, now=NOW + 2 * MINUTE)) == 1
+
+
+def test_a_probe_can_be_asked_for_at_once(db: Database) -> None:
+    herd(db, 5)
+    paused(db)
+    with write(db) as tx:
+        nodes.probe_now(tx, NOW)
+    assert len(claimed(db)) == 1
+
+
+def test_the_first_success_lifts_the_pause(db: Database) -> None:
+    herd(db, 5)
+    paused(db, replace(PAUSE, next_probe_at=NOW))
+    (probe,) = claimed(db)
+    with write(db) as tx:
+        runs.succeed(tx, probe, "w1", NOW, contacts_sync_token="t", groups_sync_token=None, fingerprint="f")
+    assert len(claimed(db)) == 4
+
+
+def test_one_statement_renews_all_leases_of_a_worker(db: Database) -> None:
+    herd(db, 3)
+    mine, (theirs,) = claimed(db, "w1", limit=2), claimed(db, "w2")
+    with write(db) as tx:
+        assert runs.renew(tx, "w1", NOW + MINUTE, LEASE) == 2
+    assert {now_of(db, run).lease_expires_at for run in mine} == {NOW + MINUTE + LEASE}
+    assert now_of(db, theirs) == theirs
+
+
+def test_a_silent_workers_run_is_taken_back_and_fenced_off(db: Database) -> None:
+    run = running(db)
+    with write(db) as tx:
+        assert runs.take_back(tx, NOW + LEASE) == []
+        (again,) = runs.take_back(tx, NOW + LEASE + MINUTE)
+    assert (again.status, again.worker_id, again.take_backs, again.starts) == (RunStatus.QUEUED, None, 1, 1)
+    with pytest.raises(LeaseLost), write(db) as tx:
+        runs.hold(tx, run, "w1", NOW, LEASE)
+    (other,) = claimed(db, "w2", NOW + LEASE + MINUTE)
+    assert (other.id, other.starts, other.started_at) == (run.id, 2, NOW)
+
+
+def test_a_run_that_kills_its_worker_three_times_fails(db: Database) -> None:
+    run, now = running(db), NOW
+    for _ in range(3):
+        now += 2 * LEASE
+        with write(db) as tx:
+            (run,) = runs.take_back(tx, now)
+        claimed(db, "w1", now)
+    assert (run.status, run.error_type, run.take_backs) == (RunStatus.FAILED, "RunAbandoned", 3)
+    with read(db) as tx:
+        state = connections.sync_state(tx, "alice")
+    assert (state.last_status, state.consecutive_failures) == ("failed", 1)
+    assert state.last_error == run.error_message
+
+
+def test_runs_of_dead_workers_need_not_wait_for_their_leases(db: Database) -> None:
+    herd(db, 3)
+    claimed(db, "dead", limit=1)
+    claimed(db, "alive", limit=1)
+    with write(db) as tx:
+        taken = runs.take_back_dead(tx, ["dead", "gone"], NOW)
+        assert runs.take_back_dead(tx, [], NOW) == []
+    assert [(run.user_id, run.status) for run in taken] == [("u000", RunStatus.QUEUED)]
+
+
+def test_a_stopping_worker_gives_its_runs_back_uncounted(db: Database) -> None:
+    run = running(db)
+    with write(db) as tx:
+        runs.begin_attempt(tx, run)
+        assert runs.release(tx, "w1", NOW + MINUTE) == 1
+        assert runs.release(tx, "w1", NOW + MINUTE) == 0
+    back = now_of(db, run)
+    assert (back.status, back.attempts, back.take_backs) == (RunStatus.QUEUED, 0, 0)
+
+
+def test_claiming_reads_the_queue_by_its_index(store_url: str) -> None:
+    db = open_database(store_url, create=True)
+    explain = "EXPLAIN QUERY PLAN " if db.path else "EXPLAIN "
+    query = (
+        "SELECT id FROM sync_runs WHERE status = 'queued' AND not_before <= '2026' ORDER BY not_before, id"
+    )
+    with write(db) as tx:
+        if db.path is None:
+            query = query.replace("'2026'", "now()")
+            tx.execute(text("SET LOCAL enable_seqscan = off"))
+        plan = " ".join(str(row) for row in tx.execute(text(explain + query)))
+    assert "ix_sync_runs_claim" in plan
+    close(db)
+
+
+def test_a_lease_is_not_over_before_its_time(db: Database) -> None:
+    run = running(db)
+    with write(db) as tx:
+        runs.hold(tx, run, "w1", NOW + timedelta(seconds=59), LEASE)
+        assert runs.take_back(tx, NOW + timedelta(seconds=100)) == []

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from contacts_sync.errors import UnknownItem
+from contacts_sync.model import RunStatus
+from contacts_sync.store import runs
+from contacts_sync.store.engine import Database, read, write
+from tests.store.given import NOW, claimed, connected, queued, running
+
+DAY = timedelta(days=1)
+
+
+def test_an_unknown_run_is_named(db: Database) -> None:
+    with read(db) as tx:
+        assert runs.get(tx, 7) is None
+        with pytest.raises(UnknownItem, match="no run 7"):
+            runs.require(tx, 7)
+
+
+def test_many_runs_are_found_by_their_ids(db: Database) -> None:
+    first, second = queued(db, "alice"), queued(db, "bob")
+    with read(db) as tx:
+        assert runs.get_many(tx, [second.id, 999, first.id]) == [first, second]
+        assert runs.get_many(tx, []) == []
+
+
+def test_the_latest_runs_come_first_and_can_be_narrowed(db: Database) -> None:
+    connected(db, "a", "b")
+    first, second = queued(db, "a"), queued(db, "b")
+    claimed(db, limit=1)
+    with read(db) as tx:
+        assert [run.id for run in runs.recent(tx)] == [second.id, first.id]
+        assert [run.id for run in runs.recent(tx, limit=1)] == [second.id]
+        assert [run.id for run in runs.recent(tx, user_id="a")] == [first.id]
+        assert [run.id for run in runs.recent(tx, status=RunStatus.RUNNING)] == [first.id]
+
+
+def test_the_active_run_of_each_user_is_known(db: Database) -> None:
+    done, waiting = running(db, "a"), queued(db, "b")
+    with write(db) as tx:
+        runs.cancel(tx, "a", NOW)
+        assert runs.active(tx) == {"b": waiting}
+    assert done.id != waiting.id
+
+
+def test_old_history_is_forgotten_as_configured(db: Database) -> None:
+    failed, cancelled = running(db, "a"), queued(db, "b")
+    active = queued(db, "c")
+    with write(db) as tx:
+        runs.park(tx, failed.id, [1, 2])
+        runs.fail(tx, failed, "w1", NOW, error_type="E", message="m", traceback=None)
+        runs.cancel(tx, "b", NOW)
+    with write(db) as tx:
+        assert runs.prune(tx, succeeded_before=NOW, failed_before=NOW) == 0
+        assert runs.prune(tx, succeeded_before=NOW + DAY, failed_before=None) == 1
+        assert [run.id for run in runs.recent(tx)] == [active.id, failed.id]
+        assert runs.prune(tx, succeeded_before=None, failed_before=NOW + DAY) == 1
+        assert runs.parked(tx, failed.id) == set()
+    assert cancelled.id not in {failed.id, active.id}
+
+
+def test_the_id_of_a_forgotten_run_is_not_used_again(db: Database) -> None:
+    run = queued(db, "a")
+    with write(db) as tx:
+        runs.cancel(tx, "a", NOW)
+        runs.prune(tx, succeeded_before=NOW + DAY, failed_before=None)
+    assert queued(db, "a").id == run.id + 1

@@ -88,7 +88,7 @@ def test_a_moved_contact_keeps_its_id_and_counts_as_an_update(desk: Desk, google
 
 
 def test_merged_contacts_become_one_that_keeps_its_id(desk: Desk, google: Sandbox, account: Account) -> None:
-    keep, drop = account.add_person(given_name="Ada"), account.add_person(given_name="A. L.")
+    keep, drop = account.add_person(given_name="Ada"), account.add_person(given_name="A. L.", emails=["al@x.example"])
     sync(desk, "alice")
     (kept,) = rows(desk.db, "SELECT id FROM contacts WHERE resource_name = :name", name=keep)
     account.merge_people(keep, drop)

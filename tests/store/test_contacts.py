@@ -93,12 +93,6 @@ def test_an_update_replaces_everything_but_the_id(db: Database) -> None:
     assert (row.emails, row.phones) == ((Email("new@x"),), ())
 
 
-def test_an_update_cannot_touch_another_users_contact(db: Database) -> None:
-    theirs = stored(db, "bob", person(1))["people/c1"]
-    apply(db, updates=(ContactUpdate(theirs, person(1, display_name="Mine")),))
-    assert shown(db, theirs).display_name == "Person 1"
-
-
 def test_memberships_are_replaced_as_sets(db: Database) -> None:
     labelled(db, FRIENDS, FAMILY)
     ids = stored(db, "alice", person(1, memberships=frozenset({FRIENDS.resource_name})), person(2))

@@ -20,6 +20,7 @@ __all__ = [
     "contact_counts",
     "disconnect",
     "every",
+    "every_grant",
     "every_sync_state",
     "get",
     "needs_reauth",
@@ -142,6 +143,12 @@ def sealed_grant(tx: Transaction, user_id: str) -> SealedGrant | None:
     """A user's tokens, sealed."""
     row = tx.execute(select(oauth_tokens).where(oauth_tokens.c.user_id == user_id)).mappings().first()
     return SealedGrant(**row) if row else None
+
+
+def every_grant(tx: Transaction) -> list[SealedGrant]:
+    """Everybody's tokens, sealed."""
+    rows = tx.execute(select(oauth_tokens).order_by(oauth_tokens.c.user_id)).mappings()
+    return [SealedGrant(**row) for row in rows]
 
 
 def replace_grant(tx: Transaction, old: SealedGrant, sealed: str) -> bool:

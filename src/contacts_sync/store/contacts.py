@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, Table, bindparam, delete, func, insert, select, update
 
-from contacts_sync.model import Changes, ContactUpdate, GroupChanges, KnownContact, KnownGroup, Person
+from contacts_sync.model import (
+    Changes,
+    ContactUpdate,
+    Email,
+    GroupChanges,
+    KnownContact,
+    KnownGroup,
+    Person,
+    Phone,
+)
 from contacts_sync.store.chunks import chunks
 from contacts_sync.store.contact_rows import ContactRow, listing, search, show
 from contacts_sync.store.tables import (
@@ -75,13 +84,12 @@ def known_names(tx: Transaction, user_id: str) -> dict[str, int]:
 
 def payloads(tx: Transaction, ids: Iterable[int]) -> dict[int, str]:
     """Google's JSON text by contact id."""
-    found: dict[int, str] = {}
-    for chunk in chunks(ids):
-        found.update(
-            tuple(row)
-            for row in tx.execute(select(contacts.c.id, contacts.c.payload).where(contacts.c.id.in_(chunk)))
-        )
-    return found
+    wanted = select(contacts.c.id, contacts.c.payload)
+    return {
+        row.id: row.payload
+        for chunk in chunks(ids)
+        for row in tx.execute(wanted.where(contacts.c.id.in_(chunk)))
+    }
 
 
 def count(tx: Transaction, user_id: str) -> int:
@@ -94,27 +102,24 @@ def count(tx: Transaction, user_id: str) -> int:
 
 def apply(tx: Transaction, user_id: str, changes: Changes, now: datetime) -> None:
     """Carry out what one page changes. Resource names may swap; labels that aren't stored are left out."""
-    _update(tx, user_id, changes.updates, now)
+    _update(tx, changes.updates, now)
     inserted = _insert(tx, user_id, changes.inserts, now)
-    people = {update.id: update.person for update in changes.updates} | inserted
-    _write_values(tx, people)
+    _write_values(tx, {change.id: change.person for change in changes.updates} | inserted)
     members = {id_: person.memberships for id_, person in inserted.items()} | dict(changes.members)
     _write_members(tx, user_id, members)
 
 
-def _update(tx: Transaction, user_id: str, updates: Collection[ContactUpdate], now: datetime) -> None:
-    _step_aside(tx, updates)
-    ids = [update.id for update in updates]
+def _update(tx: Transaction, changes: Collection[ContactUpdate], now: datetime) -> None:
+    _step_aside(tx, changes)
     for table in (contact_emails, contact_phones):
-        _delete(tx, table, table.c.contact_id, ids)
-    rows = [{"of_id": update.id, "of_user": user_id, **_row(update.person, now)} for update in updates]
-    mine = (contacts.c.id == bindparam("of_id")) & (contacts.c.user_id == bindparam("of_user"))
-    _execute_many(tx, update(contacts).where(mine), rows)
+        _delete(tx, table, table.c.contact_id, (change.id for change in changes))
+    rows = [{"of_id": change.id, **_row(change.person, now)} for change in changes]
+    _execute_many(tx, update(contacts).where(contacts.c.id == bindparam("of_id")), rows)
 
 
-def _step_aside(tx: Transaction, updates: Iterable[ContactUpdate]) -> None:
+def _step_aside(tx: Transaction, changes: Iterable[ContactUpdate]) -> None:
     """Free the resource names of rows that get another one, so that no two meet under one name on the way."""
-    wanted = {update.id: update.person.resource_name for update in updates}
+    wanted = {change.id: change.person.resource_name for change in changes}
     for chunk in chunks(wanted):
         rows = tx.execute(select(contacts.c.id, contacts.c.resource_name).where(contacts.c.id.in_(chunk)))
         moving = [
@@ -139,30 +144,25 @@ def _row(person: Person, now: datetime) -> dict[str, Any]:
 
 def _write_values(tx: Transaction, people: Mapping[int, Person]) -> None:
     emails = [
-        {
-            "contact_id": id_,
-            "position": position,
-            "value": email.value,
-            "type": email.type,
-            "is_primary": email.is_primary,
-        }
-        for id_, person in people.items()
-        for position, email in enumerate(person.emails)
+        row for id_, person in people.items() for row in _value_rows(id_, person.emails, contact_emails)
     ]
     phones = [
-        {
-            "contact_id": id_,
-            "position": position,
-            "value": phone.value,
-            "canonical": phone.canonical,
-            "type": phone.type,
-            "is_primary": phone.is_primary,
-        }
-        for id_, person in people.items()
-        for position, phone in enumerate(person.phones)
+        row for id_, person in people.items() for row in _value_rows(id_, person.phones, contact_phones)
     ]
     _execute_many(tx, insert(contact_emails), emails)
     _execute_many(tx, insert(contact_phones), phones)
+
+
+def _value_rows(
+    contact_id: int, values: Sequence[Email] | Sequence[Phone], table: Table
+) -> Iterator[dict[str, Any]]:
+    names = [column.name for column in table.c if column.name not in ("contact_id", "position")]
+    for position, value in enumerate(values):
+        yield {
+            "contact_id": contact_id,
+            "position": position,
+            **{name: getattr(value, name) for name in names},
+        }
 
 
 def _write_members(tx: Transaction, user_id: str, members: Mapping[int, frozenset[str]]) -> None:

@@ -63,7 +63,7 @@ def claim(
             starts=sync_runs.c.starts + 1,
             started_at=func.coalesce(sync_runs.c.started_at, now),
         )
-        .returning(*sync_runs.c)
+        .returning(sync_runs)
     )
     return sorted((run_of(row) for row in claimed.mappings()), key=lambda run: (run.not_before, run.id))
 
@@ -166,5 +166,5 @@ def _take_back(tx: Transaction, lost: ColumnElement[bool], now: datetime, limit:
 
 
 def _update_running(tx: Transaction, condition: ColumnElement[bool], values: dict[str, Any]) -> list[Run]:
-    changed = update(sync_runs).where(IS_RUNNING, condition).values(values).returning(*sync_runs.c)
+    changed = update(sync_runs).where(IS_RUNNING, condition).values(values).returning(sync_runs)
     return [run_of(row) for row in tx.execute(changed).mappings()]

@@ -46,7 +46,7 @@ def enqueue(
     then stands for the slot too, starts as early as asked (unless Google's quota defers it) and takes over an
     approval.
     """
-    values = {
+    values: dict[str, Any] = {
         "user_id": user_id,
         "kind": kind,
         "trigger": trigger,
@@ -56,38 +56,30 @@ def enqueue(
         "queued_at": now,
         "approves_run_id": approves_run_id,
     }
-    row = tx.execute(
-        dialect.upsert(tx, sync_runs).values(values).on_conflict_do_nothing().returning(*sync_runs.c)
-    )
-    created = row.mappings().first()
-    run = run_of(created) if created else _attach(tx, user_id, slot, not_before or now, approves_run_id)
-    if run is None:  # the run in the way has just ended
-        return enqueue(
-            tx,
-            user_id=user_id,
-            kind=kind,
-            trigger=trigger,
-            now=now,
-            slot=slot,
-            not_before=not_before,
-            approves_run_id=approves_run_id,
-        )
+    run, created = _insert_or_attach(tx, values)
     note_queued(tx, [user_id], now)
     dialect.announce(tx)
-    return run, created is not None
+    return run, created
 
 
-def _attach(
-    tx: Transaction, user_id: str, slot: str | None, not_before: datetime, approves_run_id: int | None
-) -> Run | None:
-    mine = sync_runs.c.user_id == user_id
+def _insert_or_attach(tx: Transaction, values: dict[str, Any]) -> tuple[Run, bool]:
+    inserting = dialect.upsert(tx, sync_runs).values(values).on_conflict_do_nothing()
+    row = tx.execute(inserting.returning(sync_runs)).mappings().first()
+    if row is not None:
+        return run_of(row), True
+    run = _attach(tx, values)
+    return (run, False) if run else _insert_or_attach(tx, values)  # again: the run in the way has just ended
+
+
+def _attach(tx: Transaction, values: dict[str, Any]) -> Run | None:
+    mine, slot, not_before = sync_runs.c.user_id == values["user_id"], values["slot"], values["not_before"]
     taken = _first(tx, mine, sync_runs.c.slot == slot) if slot else None
     if taken is not None:
         return taken
     if slot:
         tx.execute(update(sync_runs).where(mine, IS_ACTIVE, sync_runs.c.slot.is_(None)).values(slot=slot))
-    if approves_run_id is not None:
-        approval = {"approves_run_id": approves_run_id, "kind": RunKind.FULL}
+    if values["approves_run_id"] is not None:
+        approval = {"approves_run_id": values["approves_run_id"], "kind": RunKind.FULL}
         tx.execute(update(sync_runs).where(mine, IS_QUEUED).values(approval))
     is_late = (sync_runs.c.not_before > not_before) & sync_runs.c.deferred_since.is_(None)
     tx.execute(update(sync_runs).where(mine, IS_QUEUED, is_late).values(not_before=not_before))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, RowMapping, delete, select
+from sqlalchemy import ColumnElement, RowMapping, delete, func, select
 
 from contacts_sync.errors import UnknownItem
 from contacts_sync.model import Counters, Run, RunKind, RunStatus, Trigger
@@ -48,6 +48,21 @@ def get_many(tx: Transaction, run_ids: Collection[int]) -> list[Run]:
 def active(tx: Transaction) -> dict[str, Run]:
     """The queued or running run of each user that has one."""
     return {run.user_id: run for run in _select(tx, IS_ACTIVE)}
+
+
+def latest_ended(tx: Transaction) -> dict[str, Run]:
+    """The newest run of each user that has succeeded or failed."""
+    by_user = (
+        select(func.max(sync_runs.c.id))
+        .where(sync_runs.c.status.in_((RunStatus.SUCCEEDED, RunStatus.FAILED)))
+        .group_by(sync_runs.c.user_id)
+    )
+    return {run.user_id: run for run in _select(tx, sync_runs.c.id.in_(by_user))}
+
+
+def approval_of(tx: Transaction, run_id: int) -> Run | None:
+    """The run that carries the approval of a parked one."""
+    return next(iter(_select(tx, sync_runs.c.approves_run_id == run_id)), None)
 
 
 def recent(

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
 
 from contacts_sync.errors import LeaseLost
 from contacts_sync.model import Counters, Run, RunKind, RunStatus
@@ -25,8 +25,10 @@ from contacts_sync.store.run_queue import Wanted, cancel, enqueue, enqueue_many,
 from contacts_sync.store.run_rows import (
     COUNTERS,
     active,
+    approval_of,
     get,
     get_many,
+    latest_ended,
     latest_slots,
     prune,
     recent,
@@ -40,6 +42,7 @@ from contacts_sync.store.transactions import Transaction
 __all__ = [
     "Wanted",
     "active",
+    "approval_of",
     "begin_attempt",
     "cancel",
     "claim",
@@ -50,6 +53,7 @@ __all__ = [
     "get_many",
     "hold",
     "is_due",
+    "latest_ended",
     "latest_slots",
     "make_full",
     "park",
@@ -80,7 +84,11 @@ def hold(  # noqa: PLR0917  (the order in which every caller has them at hand)
     grown = {
         name: sync_runs.c[name] + getattr(counters, name) for name in COUNTERS if getattr(counters, name)
     }
-    _change(tx, run, worker_id, {**grown, "lease_expires_at": now + lease})
+    held = (
+        update(sync_runs).where(_is_owned(run, worker_id)).values({**grown, "lease_expires_at": now + lease})
+    )
+    if tx.execute(held).rowcount == 0:
+        raise _lost(run)
 
 
 def begin_attempt(tx: Transaction, run: Run) -> Run:
@@ -164,14 +172,20 @@ def put_back(
 
 
 def _change(tx: Transaction, run: Run, worker_id: str | None, values: dict[str, Any]) -> Run:
-    """One guarded UPDATE; the database is the referee."""
-    owned = (sync_runs.c.id == run.id) & (sync_runs.c.worker_id == worker_id) & IS_RUNNING
-    changed = (
-        tx.execute(update(sync_runs).where(owned).values(values).returning(*sync_runs.c)).mappings().first()
-    )
+    owned = update(sync_runs).where(_is_owned(run, worker_id)).values(values)
+    changed = tx.execute(owned.returning(sync_runs)).mappings().first()
     if changed is None:
-        raise LeaseLost(f"run {run.id} of user {run.user_id!r} is no longer this worker's")
+        raise _lost(run)
     return run_of(changed)
+
+
+def _is_owned(run: Run, worker_id: str | None) -> ColumnElement[bool]:
+    """The guard of every UPDATE here; the database is the referee."""
+    return (sync_runs.c.id == run.id) & (sync_runs.c.worker_id == worker_id) & IS_RUNNING
+
+
+def _lost(run: Run) -> LeaseLost:
+    return LeaseLost(f"run {run.id} of user {run.user_id!r} is no longer this worker's")
 
 
 def park(tx: Transaction, run_id: int, contact_ids: Collection[int]) -> None:

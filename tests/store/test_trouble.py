@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from contacts_sync.errors import ContactsSyncError, StoreUnavailable, StoreUnusable
+from contacts_sync.store import tables
+from contacts_sync.store.engine import Database, close, open_database, read, write
+from tests.postgres import Server
+from tests.store.given import person, stored
+
+
+def raised(url: str, statement: str) -> ContactsSyncError:
+    db = open_database(url)
+    try:
+        with pytest.raises((StoreUnavailable, StoreUnusable)) as trouble, write(db) as tx:
+            tx.execute(text(statement))
+    finally:
+        close(db)
+    return trouble.value
+
+
+@pytest.mark.parametrize("state", ["40001", "40P01", "53300", "55P03", "57P01", "25006"])
+def test_what_a_server_gets_over_is_worth_another_try(postgres: Server, state: str) -> None:
+    url = postgres.new_database()
+    close(open_database(url, create=True))
+    statement = f"DO $$ BEGIN RAISE EXCEPTION 'not now' USING ERRCODE = '{state}'; END $$"
+    trouble = raised(url, statement)
+    assert isinstance(trouble, StoreUnavailable)
+    assert "not now" in str(trouble)
+
+
+@pytest.mark.parametrize("state", ["42501", "42P01", "22021", "23505"])
+def test_what_a_server_refuses_for_good_is_not(postgres: Server, state: str) -> None:
+    url = postgres.new_database()
+    close(open_database(url, create=True))
+    trouble = raised(url, f"DO $$ BEGIN RAISE EXCEPTION 'never' USING ERRCODE = '{state}'; END $$")
+    assert isinstance(trouble, StoreUnusable)
+
+
+def test_a_statement_that_takes_too_long_is_given_up(postgres: Server) -> None:
+    url = postgres.new_database()
+    close(open_database(url, create=True))
+    db = open_database(url)
+    with pytest.raises(StoreUnavailable, match="timeout"), read(db) as tx:
+        tx.execute(text("SET LOCAL statement_timeout = '10ms'; SELECT pg_sleep(30)"))
+    close(db)
+
+
+def test_a_restarted_server_is_found_again(postgres: Server) -> None:
+    url = postgres.new_database()
+    db = open_database(url, create=True)
+    with pytest.raises(StoreUnavailable), write(db) as tx:
+        tx.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+    with read(db) as tx:
+        assert tx.execute(text("SELECT 1")).scalar() == 1
+    close(db)
+
+
+def test_a_full_disk_leaves_the_store_unharmed(tmp_path: Path) -> None:
+    db = open_database(f"sqlite:///{tmp_path}/store.db", create=True)
+    with read(db) as tx:
+        tx.exec_driver_sql("PRAGMA max_page_count = 10")  # fewer than there are: not one more
+    with pytest.raises(StoreUnavailable, match="disk is full"):
+        stored(db, "alice", *(person(number) for number in range(1_000)))
+    with read(db) as tx:
+        assert tx.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+        assert tx.execute(text("SELECT count(*) FROM contacts")).scalar() == 0
+    close(db)
+
+
+def test_a_damaged_file_is_said_to_be_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    db = open_database(f"sqlite:///{path}", create=True)
+    stored(db, "alice", *(person(number) for number in range(300)))
+    close(db)
+    with path.open("r+b") as file:
+        file.seek(4 * 16_384)
+        file.write(b"\xff" * 40 * 16_384)
+    with pytest.raises(StoreUnusable, match="damaged"):
+        _read_everything(f"sqlite:///{path}")
+
+
+def _read_everything(url: str) -> None:
+    db = open_database(url)
+    try:
+        with read(db) as tx:
+            for table in tables.metadata.sorted_tables:
+                tx.execute(table.select()).all()
+    finally:
+        close(db)
+
+
+def test_no_message_carries_data(db: Database) -> None:
+    stored(db, "alice", person(1, display_name="Secret Name"))
+    with pytest.raises(StoreUnusable) as refused:
+        stored(db, "alice", person(1, display_name="Secret Name"))
+    assert "Secret" not in str(refused.value)
+    assert "Secret" not in str(refused.value.__cause__)

@@ -110,7 +110,9 @@ def world_of(google: Sandbox, email: str) -> dict[str, Any]:
     return {
         "people": {name: person.get("names", [{}])[0].get("givenName") for name, person in people.items()},
         "emails": sorted(
-            (name, email["value"]) for name, person in people.items() for email in person.get("emailAddresses", [])
+            (name, email["value"])
+            for name, person in people.items()
+            for email in person.get("emailAddresses", [])
         ),
         "labels": {name: group["name"] for name, group in account.labels().items()},
         "members": set(account.memberships()),

@@ -118,7 +118,16 @@ def _nearest(name: str, names: set[str]) -> str:
 
 
 def test_help_loads_nothing_heavy() -> None:
-    heavy = {"sqlalchemy", "requests", "apscheduler", "alembic", "cryptography", "rich", "structlog", "msgspec"}
+    heavy = {
+        "sqlalchemy",
+        "requests",
+        "apscheduler",
+        "alembic",
+        "cryptography",
+        "rich",
+        "structlog",
+        "msgspec",
+    }
     code = "import sys, contacts_sync.cli; print(sorted({m.split('.')[0] for m in sys.modules}))"
     import subprocess
 

@@ -348,3 +348,15 @@ def example() -> str:
         lines += [f"# {line}" for line in key.comment.splitlines()]
         lines.append(f"{key.short} = {key.shown}")
     return "\n".join(lines) + "\n"
+
+
+def default_path(environ: Mapping[str, str]) -> Path:
+    """Where `init` writes: the file that is named or exists, else the user's own."""
+    return _find(environ) or _config_home(environ) / "config.toml"
+
+
+def has_client(config: Config) -> bool:
+    """True if an OAuth client is configured."""
+    return bool(
+        config.google.client_secrets_file or (config.google.client_id and config.google.client_secret)
+    )

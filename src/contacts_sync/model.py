@@ -302,7 +302,8 @@ class Changes:
     def counters(self) -> Counters:
         """What these changes count for."""
         return Counters(
-            contacts_imported=len(self.inserts), contacts_updated=sum(update.counts for update in self.updates)
+            contacts_imported=len(self.inserts),
+            contacts_updated=sum(update.counts for update in self.updates),
         )
 
 
@@ -318,7 +319,9 @@ class GroupChanges:
     def counters(self) -> Counters:
         """What these changes count for."""
         return Counters(
-            groups_imported=len(self.inserts), groups_updated=len(self.updates), groups_deleted=len(self.removals)
+            groups_imported=len(self.inserts),
+            groups_updated=len(self.updates),
+            groups_deleted=len(self.removals),
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -81,6 +82,20 @@ def load_keys(path: Path) -> Vault:
     if not keys:
         raise KeyProblem(f"the key file {path} is empty", hint=MAKE_ONE)
     return Vault(MultiFernet(keys))
+
+
+def current_keys(path: Path) -> Vault:
+    """The same, read again only when the file has changed: a daemon notices a rotated key file by itself."""
+    try:
+        seen = path.stat()
+    except OSError:
+        return load_keys(path)  # which says what is wrong
+    return _loaded(path, seen.st_ino, seen.st_mtime_ns, seen.st_mode)
+
+
+@lru_cache(maxsize=4)
+def _loaded(path: Path, _inode: int, _modified_ns: int, _mode: int) -> Vault:
+    return load_keys(path)
 
 
 def _is_key(line: str) -> bool:

@@ -20,7 +20,11 @@ def connection(user: str, *, status: str = "connected", cron: str | None = None)
 
 
 def test_only_connected_users_are_wanted() -> None:
-    everyone = [connection("a"), connection("b", status="needs_reauth"), connection("c", status="disconnected")]
+    everyone = [
+        connection("a"),
+        connection("b", status="needs_reauth"),
+        connection("c", status="disconnected"),
+    ]
     assert set(wanted(everyone, DEFAULT).timetables) == {"a"}
 
 
@@ -40,7 +44,9 @@ jobs = st.dictionaries(st.sampled_from("abcde"), tables)
 
 
 @given(jobs, jobs)
-def test_carrying_out_the_answer_gives_just_the_wanted_jobs(want: dict[str, Timetable], have: dict[str, Timetable]) -> None:
+def test_carrying_out_the_answer_gives_just_the_wanted_jobs(
+    want: dict[str, Timetable], have: dict[str, Timetable]
+) -> None:
     todo = reconcile(want, have)
     result = {user: table for user, table in have.items() if user not in todo.remove}
     assert not set(todo.add) & set(have)

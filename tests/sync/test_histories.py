@@ -104,7 +104,11 @@ class Histories(RuleBasedStateMachine):
     def expire_access_tokens(self) -> None:
         self.account.expire_access_tokens()
 
-    @rule(kind=st.sampled_from(sorted(FAULTS)), where=st.sampled_from(["people", "groups"]), nth=st.integers(1, 3))
+    @rule(
+        kind=st.sampled_from(sorted(FAULTS)),
+        where=st.sampled_from(["people", "groups"]),
+        nth=st.integers(1, 3),
+    )
     def plan_trouble(self, kind: str, where: faults.Where, nth: int) -> None:
         self.google.faults.add(where, FAULTS[kind], nth=nth)
 

@@ -16,7 +16,9 @@ def person(name: str, *, etag: str | None = "e1", source: str | None = None, **f
     return Person(name, source or f"id-{name}", etag, str(fields.pop("payload", payload)), **fields)  # type: ignore[arg-type]  # keyword fields of a test
 
 
-def row(id_: int, name: str, *, etag: str | None = "e1", source: str | None = None, labels: str = "") -> KnownContact:
+def row(
+    id_: int, name: str, *, etag: str | None = "e1", source: str | None = None, labels: str = ""
+) -> KnownContact:
     return KnownContact(id_, name, source or f"id-{name}", etag, frozenset(labels.split()))
 
 
@@ -110,11 +112,18 @@ def test_memberships_are_compared_beside_the_etag_and_only_with_known_labels() -
 
 def test_the_last_word_of_a_page_counts() -> None:
     page = Page((person("p1"), "p1", person("p2"), person("p2", etag="e9"), "p3", person("p3")), None, "t")
-    assert [(alive.resource_name, alive.etag) for alive in plan.people_of(page)] == [("p2", "e9"), ("p3", "e1")]
+    assert [(alive.resource_name, alive.etag) for alive in plan.people_of(page)] == [
+        ("p2", "e9"),
+        ("p3", "e1"),
+    ]
 
 
 def test_groups_are_inserted_renamed_and_removed() -> None:
-    known = [KnownGroup(1, "g1", "Old", "user"), KnownGroup(2, "g2", "Gone", "user"), KnownGroup(3, "g3", "x", "user")]
+    known = [
+        KnownGroup(1, "g1", "Old", "user"),
+        KnownGroup(2, "g2", "Gone", "user"),
+        KnownGroup(3, "g3", "x", "user"),
+    ]
     listed = [Group("g1", "New", "user"), Group("g3", "x", "user"), Group("g4", "Fresh", "user")]
     changes = plan.plan_groups(known, listed)
     assert changes.inserts == (Group("g4", "Fresh", "user"),)
@@ -144,7 +153,9 @@ names = st.sampled_from(["p1", "p2", "p3", "p4", "p5"])
 
 
 @given(st.sets(names), st.lists(st.tuples(names, st.sampled_from(["e1", "e2"])), max_size=8))
-def test_after_a_full_listing_rows_and_people_are_the_same_set(before: set[str], listed: list[tuple[str, str]]) -> None:
+def test_after_a_full_listing_rows_and_people_are_the_same_set(
+    before: set[str], listed: list[tuple[str, str]]
+) -> None:
     """Whatever was known and whatever comes: inserts + kept rows - removals = the people listed, nobody twice."""
     rows = {name: row(id_, name) for id_, name in enumerate(sorted(before))}
     page = Page(tuple(person(name, etag=etag) for name, etag in listed), None, None)
@@ -157,4 +168,6 @@ def test_after_a_full_listing_rows_and_people_are_the_same_set(before: set[str],
         tombstones=set(),
     )
     kept = [name for name, known in rows.items() if known.id not in gone]
-    assert sorted(kept + [new.resource_name for new in result.changes.inserts]) == sorted({name for name, _ in listed})
+    assert sorted(kept + [new.resource_name for new in result.changes.inserts]) == sorted(
+        {name for name, _ in listed}
+    )

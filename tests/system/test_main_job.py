@@ -13,7 +13,9 @@ ALICE = "alice@example.com"
 
 def test_a_users_contacts_follow_google_through_connect_changes_and_reconnect(operator: Operator) -> None:
     account = operator.google.world.add_account(ALICE)
-    ada, bob, eve = (account.add_person(given_name=name, emails=[f"{name}@x.example"]) for name in ("Ada", "Bob", "Eve"))
+    ada, bob, eve = (
+        account.add_person(given_name=name, emails=[f"{name}@x.example"]) for name in ("Ada", "Bob", "Eve")
+    )
     operator.init()
     operator.connect("alice", account=ALICE)
     first = operator.json("run-now", "alice")["runs"][0]
@@ -48,7 +50,10 @@ def test_run_now_from_twenty_processes_makes_one_run(operator: Operator) -> None
     gate = operator.google.faults.hold("people")
     waiting = [operator.start("run-now", "alice", "--json") for _ in range(20)]
     assert gate.arrived.wait(60)
-    wait_until(lambda: all(_has_attached(process.pid) or process.poll() is not None for process in waiting), seconds=90)
+    wait_until(
+        lambda: all(_has_attached(process.pid) or process.poll() is not None for process in waiting),
+        seconds=90,
+    )
     gate.release()
     with ThreadPoolExecutor(20) as pool:
         list(pool.map(lambda process: process.communicate(timeout=90), waiting))

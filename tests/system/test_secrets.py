@@ -21,7 +21,13 @@ def canaries(operator: Operator) -> set[str]:
 
 def disguises(secret: str) -> set[str]:
     encoded = base64.b64encode(secret.encode()).decode().rstrip("=")
-    return {secret, quote(secret, safe=""), json.dumps(secret).strip('"'), encoded, repr(secret.encode())[2:-1]}
+    return {
+        secret,
+        quote(secret, safe=""),
+        json.dumps(secret).strip('"'),
+        encoded,
+        repr(secret.encode())[2:-1],
+    }
 
 
 def test_no_secret_leaves_the_house_at_debug_level(operator: Operator) -> None:
@@ -38,7 +44,13 @@ def test_no_secret_leaves_the_house_at_debug_level(operator: Operator) -> None:
     operator.google.faults.add("token", faults.bad_gateway(), times=3)
     account.expire_access_tokens()
     operator.run("--log-level", "debug", "run-now", "alice", code=1)
-    for words in (("status",), ("runs", "list"), ("runs", "show", "1"), ("contacts", "list", "alice"), ("check",)):
+    for words in (
+        ("status",),
+        ("runs", "list"),
+        ("runs", "show", "1"),
+        ("contacts", "list", "alice"),
+        ("check",),
+    ):
         operator.json("--log-level", "debug", *words)
     operator.google.faults.add("revoke", faults.internal_error(), times=None)
     operator.run("--log-level", "debug", "disconnect", "alice")

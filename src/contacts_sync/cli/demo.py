@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
+
+from contacts_sync.cli.frame import Frame, json_option, pass_frame
 
 if TYPE_CHECKING:
     from contacts_sync.cli.rehearsal import Rehearsal
@@ -12,7 +15,9 @@ if TYPE_CHECKING:
 
 @click.command("demo")
 @click.option("--serve", is_flag=True, help="Keep the daemon and the simulated Google running until Ctrl-C.")
-def command(serve: bool) -> None:  # noqa: FBT001  (click passes options by name)
+@json_option
+@pass_frame
+def command(frame: Frame, serve: bool, as_json: bool) -> None:  # noqa: ARG001, FBT001  (click passes options by name; --json is for the error)
     """Run the whole job against a simulated Google: connect, sync, change, sync again.
 
     Needs no account and no configuration; ends by itself in a few seconds. The store it fills is left in a
@@ -20,11 +25,14 @@ def command(serve: bool) -> None:  # noqa: FBT001  (click passes options by name
 
     Example: contacts-sync demo
     """
+    from contacts_sync import logs
     from contacts_sync.cli.rehearsal import rehearsed
 
+    logs.configure(level=frame.log_level or "critical", format=frame.log_format or "auto", stream=sys.stderr)
     with rehearsed() as rehearsal:
         _show(rehearsal)
         if serve:
+            logs.set_level(frame.log_level or "info")
             rehearsal.serve()
 
 

@@ -20,7 +20,7 @@ from contacts_sync.google.listener import Listener
 from contacts_sync.model import Run, RunKind, RunStatus, Trigger
 from contacts_sync.sandbox import Sandbox
 from contacts_sync.store import connections, contacts, runs
-from contacts_sync.store.engine import Database, close, open_database, read, write
+from contacts_sync.store.engine import Database, Transaction, close, open_database, read, write
 from contacts_sync.sync.connecting import connect
 from contacts_sync.sync.desk import Desk, open_desk
 
@@ -63,7 +63,10 @@ def _write_config(path: Path, google: Sandbox) -> None:
     path.touch(mode=0o600)
     path.write_text(
         CONFIG.format(
-            home=path.parent, client_id=google.client_id, client_secret=google.client_secret, **google.endpoints
+            home=path.parent,
+            client_id=google.client_id,
+            client_secret=google.client_secret,
+            **google.endpoints,
         )
     )
 
@@ -124,7 +127,11 @@ class Rehearsal:
             _say(f"  {_told(run)}")
         names = self._names(list(self._story.values()))
         _say(f"  in the store: {names[self._story['new']]}; {names[self._story['renamed']]}; ", end="")
-        _say("the deleted one is gone" if self._story["deleted"] not in names else "the deleted one is STILL THERE")
+        _say(
+            "the deleted one is gone"
+            if self._story["deleted"] not in names
+            else "the deleted one is STILL THERE"
+        )
 
     def lose_a_permission(self) -> None:
         """A grant revoked at Google, and what the operator sees."""
@@ -137,7 +144,9 @@ class Rehearsal:
             cyd = connections.get(tx, "cyd")
             kept = contacts.count(tx, "cyd")
         if cyd is not None:
-            _say(f"  cyd is now {cyd.status}: the schedule pauses, {kept} contacts stay, nobody else is touched")
+            _say(
+                f"  cyd is now {cyd.status}: the schedule pauses, {kept} contacts stay, nobody else is touched"
+            )
             _say("  healed by one command: contacts-sync connect cyd")
 
     def say_where_to_look(self) -> None:
@@ -180,14 +189,18 @@ class Rehearsal:
         with read(self._db) as tx:
             return [runs.require(tx, id_) for id_ in ids]
 
-    def _queued(self, tx: object, user: str) -> Run:
+    def _queued(self, tx: Transaction, user: str) -> Run:
         run, _ = runs.enqueue(tx, user_id=user, kind=RunKind.INCREMENTAL, trigger=Trigger.MANUAL, now=_now())
         return run
 
     def _names(self, resource_names: Sequence[str]) -> dict[str, str]:
         with read(self._db) as tx:
             rows = contacts.listing(tx, "ana", limit=0)
-        return {row.resource_name: logs.clean(row.display_name or "") for row in rows if row.resource_name in resource_names}
+        return {
+            row.resource_name: logs.clean(row.display_name or "")
+            for row in rows
+            if row.resource_name in resource_names
+        }
 
     def _new_desk(self) -> Desk:
         return open_desk(
@@ -198,7 +211,9 @@ class Rehearsal:
 def _told(run: Run) -> str:
     """One run in one line."""
     counts = run.counters
-    seconds = (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else 0.0
+    seconds = (
+        (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else 0.0
+    )
     if run.status is not RunStatus.SUCCEEDED:
         return f"{run.user_id:<4} {run.kind} sync {run.status}: {run.error_type}: {run.error_message}"
     return (

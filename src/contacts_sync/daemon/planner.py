@@ -88,7 +88,11 @@ class Planner:
     def _wanted(self, user: str, slot: Slot, trigger: Trigger) -> runs.Wanted:
         offset = spread_offset(user, self._settings.spread)
         return runs.Wanted(
-            user_id=user, trigger=trigger, slot=slot.label, not_before=slot.at + offset, kind=RunKind.INCREMENTAL
+            user_id=user,
+            trigger=trigger,
+            slot=slot.label,
+            not_before=slot.at + offset,
+            kind=RunKind.INCREMENTAL,
         )
 
     def _catch_up(self, known: Iterable[Connection], now: datetime) -> None:
@@ -115,7 +119,12 @@ class Planner:
     def _tell_broken(self, broken: dict[str, str]) -> None:
         for user, why in broken.items():
             if self._broken.get(user) != why:
-                log.error("schedule_broken", user=user, error=why, hint=f"contacts-sync schedule set {user} --cron …")
+                log.error(
+                    "schedule_broken",
+                    user=user,
+                    error=why,
+                    hint=f"contacts-sync schedule set {user} --cron …",
+                )
         self._broken = broken
 
 

@@ -74,7 +74,11 @@ def _store(config: Config) -> Iterator[Database]:
 
 @contextmanager
 def _handled(signals: Signals) -> Iterator[None]:
-    handlers = {signal.SIGTERM: signals.on_stop, signal.SIGINT: signals.on_stop, signal.SIGHUP: signals.on_reload}
+    handlers = {
+        signal.SIGTERM: signals.on_stop,
+        signal.SIGINT: signals.on_stop,
+        signal.SIGHUP: signals.on_reload,
+    }
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield

@@ -168,3 +168,8 @@ def _read(response: requests.Response, deadline: float) -> bytes:
     if gunzip and not gunzip.eof and response.status_code == 200:
         raise PassingTrouble("Google's compressed answer was cut short")
     return bytes(body)
+
+
+def reach(transport: Transport, url: str) -> Answer:
+    """Whatever is answered there, to see that somebody does. Raises `PassingTrouble` and its kin."""
+    return _exchange(transport, "GET", url)

@@ -45,9 +45,7 @@ class Access:
 
     def _refresh(self) -> None:
         try:
-            fresh = oauth.refresh(
-                self._desk.transport, self._desk.oauth, self._grant, now=self._desk.clock()
-            )
+            fresh = oauth.refresh(self._desk.transport, self._desk.oauth, self._grant, now=self._desk.clock())
         except GrantRejected:
             if not self._take_newer():
                 raise

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from contacts_sync import config as configuration
 from contacts_sync import vault as vaults
@@ -25,7 +26,7 @@ class Desk:
     """Tools and settings shared by all runs of one process. `clock` gives aware UTC instants."""
 
     db: Database
-    vault: vaults.Vault
+    key_file: Path
     transport: Transport
     oauth: OAuthClient
     people: PeopleClient
@@ -35,6 +36,11 @@ class Desk:
     worker_id: str
     clock: Callable[[], datetime]
     stop: threading.Event
+
+    @property
+    def vault(self) -> vaults.Vault:
+        """The keys as the key file now has them. Raises `KeyProblem`."""
+        return vaults.current_keys(self.key_file)
 
 
 def open_desk(
@@ -49,10 +55,11 @@ def open_desk(
 
     Raises `KeyProblem` for the key file, `ConfigurationError` for the client credentials.
     """
+    vaults.current_keys(config.secrets.key_file)
     transport = open_transport_for(config, stop)
     return Desk(
         db=db,
-        vault=vaults.load_keys(config.secrets.key_file),
+        key_file=config.secrets.key_file,
         transport=transport,
         oauth=oauth_client(config),
         people=PeopleClient(transport, config.google.endpoints.people, config.sync.page_size),

@@ -47,9 +47,7 @@ def sources_of(people: Iterable[Person]) -> set[str]:
     return {person.source_id for person in people if person.source_id}
 
 
-def doubtful(
-    known: Iterable[KnownContact], people: Iterable[Person], *, trust_etags: bool
-) -> list[int]:
+def doubtful(known: Iterable[KnownContact], people: Iterable[Person], *, trust_etags: bool) -> list[int]:
     """Rows whose etag can't tell whether they changed, so that their stored payloads must be compared.
 
     That is so after a disconnect (which clears etags), for sources without an etag, and for everybody when the
@@ -57,7 +55,9 @@ def doubtful(
     """
     etags = {person.resource_name: person.etag for person in people}
     return [
-        row.id for row in known if not trust_etags or row.etag is None or etags.get(row.resource_name, "") is None
+        row.id
+        for row in known
+        if not trust_etags or row.etag is None or etags.get(row.resource_name, "") is None
     ]
 
 
@@ -104,7 +104,9 @@ class _Finder:
         by_source: bool,
     ) -> None:
         self._by_name = {row.resource_name: row for row in known}
-        self._by_source = {row.source_id: row for row in self._by_name.values() if by_source and row.source_id}
+        self._by_source = {
+            row.source_id: row for row in self._by_name.values() if by_source and row.source_id
+        }
         self._alive = {person.resource_name for person in people}
         self._owners = owners
         self.taken: dict[int, str] = {}
@@ -132,7 +134,9 @@ class _Finder:
 
     def _is_free(self, row: KnownContact) -> bool:
         """A row that this listing has shown alive under its own name is nobody else's."""
-        return row.id not in self._owners and row.id not in self.taken and row.resource_name not in self._alive
+        return (
+            row.id not in self._owners and row.id not in self.taken and row.resource_name not in self._alive
+        )
 
 
 def _update(row: KnownContact, person: Person, stored: Mapping[int, str]) -> list[ContactUpdate]:
@@ -165,7 +169,9 @@ def plan_groups(known: Iterable[KnownGroup], listed: Iterable[Group]) -> GroupCh
     return GroupChanges(
         inserts=tuple(group for name, group in fresh.items() if name not in rows),
         updates=tuple(
-            (rows[name].id, group) for name, group in fresh.items() if name in rows and _differs(rows[name], group)
+            (rows[name].id, group)
+            for name, group in fresh.items()
+            if name in rows and _differs(rows[name], group)
         ),
         removals=tuple(row.id for name, row in rows.items() if name not in fresh),
     )

@@ -10,6 +10,7 @@ import structlog
 from contacts_sync import timetable
 from contacts_sync.errors import (
     DeadlineExceeded,
+    GrantRejected,
     Interrupted,
     PageTokenRejected,
     PassingTrouble,
@@ -36,6 +37,8 @@ def carry_out(run: Run, desk: Desk) -> Outcome:
             _sync(run, desk)
         except Exception as trouble:  # noqa: BLE001  (the boundary of one user's failure: recorded just below)
             error = trouble
+            if isinstance(trouble, GrantRejected):
+                trouble.hint = f"contacts-sync connect {run.user_id}"
         ended = ending.record(run, error, desk)
         outcome = Outcome(ended, error, (desk.clock() - began).total_seconds())
         ending.report(outcome)
@@ -104,7 +107,9 @@ class _Claim:
         """New and renamed labels are committed at once, since contacts refer to them; vanished ones at the end."""
         self._may_go_on()
         user_id = self._run.user_id
-        listed = self._access.call(lambda token: people.fetch_groups(self._desk.people, token, user_id=user_id))
+        listed = self._access.call(
+            lambda token: people.fetch_groups(self._desk.people, token, user_id=user_id)
+        )
         with read(self._desk.db) as tx:
             changes = plan.plan_groups(contacts.known_groups(tx, user_id), listed.groups)
         additions = replace(changes, removals=())

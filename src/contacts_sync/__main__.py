@@ -1,0 +1,5 @@
+"""`python -m contacts_sync`."""
+
+from contacts_sync.cli import main
+
+main()

@@ -1,0 +1,126 @@
+"""What all commands share: global options, configuration, logging, an open store, common options."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from contacts_sync.errors import InvalidUsage, StoreUnusable, UnknownUser
+
+if TYPE_CHECKING:
+    from contacts_sync.config import Config
+    from contacts_sync.model import Connection
+    from contacts_sync.store.engine import Database, Transaction
+    from contacts_sync.sync.desk import Desk
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+LONGEST_USER_ID = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The global options of one command line."""
+
+    config_path: str | None
+    log_level: str | None
+    log_format: str | None
+
+    def load(self) -> Config:
+        """The effective configuration. Raises `ConfigurationError`."""
+        from contacts_sync import config
+
+        given = {"log.level": self.log_level, "log.format": self.log_format}
+        flags = {key: value for key, value in given.items() if value is not None}
+        return config.load(
+            Path(self.config_path) if self.config_path else None, environ=os.environ, flags=flags
+        )
+
+    def config(self) -> Config:
+        """The same, with logging set up for a command: warnings only, unless more was asked for."""
+        loaded = self.load()
+        self._speak(self.log_level or "warning", loaded.log.format)
+        return loaded
+
+    def daemon_config(self) -> Config:
+        """The same, with logging set up as configured."""
+        loaded = self.load()
+        self._speak(loaded.log.level, loaded.log.format)
+        return loaded
+
+    @contextmanager
+    def store(self, config: Config, *, create: bool = False) -> Iterator[Database]:
+        """The open store; `create` makes a missing one and upgrades an older one."""
+        from contacts_sync.store.engine import close, open_database
+
+        db = open_database(config.database.url, create=create, upgrade=create)
+        try:
+            yield db
+        finally:
+            close(db)
+
+    def _speak(self, level: str, form: str) -> None:
+        from contacts_sync import logs
+
+        logs.configure(level=level, format=form, stream=sys.stderr)
+
+
+pass_frame = click.make_pass_decorator(Frame)
+
+
+def json_option(function: Function) -> Function:
+    """`--json`: one JSON document on stdout and nothing else."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+def user_argument(function: Function) -> Function:
+    """One user id."""
+    return click.argument("user_id", metavar="USER", callback=lambda _, __, value: checked_user_id(value))(
+        function
+    )
+
+
+def checked_user_id(user_id: str) -> str:
+    """The user id, if it is one: 1-255 printable characters. Raises `InvalidUsage`."""
+    if not 1 <= len(user_id) <= LONGEST_USER_ID or not user_id.isprintable() or not user_id.strip():
+        raise InvalidUsage(
+            f"not a user id: {user_id[:40]!r}", hint="a user id has 1 to 255 printable characters"
+        )
+    return user_id
+
+
+def linked(tx: Transaction, user_id: str) -> Connection:
+    """The user's connection, unless there is none or it was cut. Raises `UnknownUser`."""
+    from contacts_sync.model import ConnectionStatus
+    from contacts_sync.store import connections
+
+    connection = connections.get(tx, user_id)
+    if connection is None or connection.status is ConnectionStatus.DISCONNECTED:
+        raise UnknownUser(user_id)
+    return connection
+
+
+def open_desk(config: Config, db: Database) -> Desk:
+    """A desk for this process."""
+    from contacts_sync.daemon.workers import new_worker_id
+    from contacts_sync.sync import desk
+
+    return desk.open_desk(config, db, worker_id=new_worker_id(), clock=now, stop=threading.Event())
+
+
+def now() -> datetime:
+    """The one clock of the commands."""
+    return datetime.now(UTC)
+
+
+def missing_store(url: str) -> StoreUnusable:
+    """What a command says where there is no store."""
+    return StoreUnusable(f"there is no store at {url}", hint="contacts-sync init")

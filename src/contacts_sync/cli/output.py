@@ -1,0 +1,84 @@
+"""How results look: one JSON document, a table on a terminal, plain lines elsewhere. Foreign text is cleaned."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import click
+
+from contacts_sync.logs import clean
+
+
+def print_json(document: Any) -> None:
+    """One JSON document, pure ASCII, so that nothing in it can steer a terminal."""
+    click.echo(json.dumps(document, default=_plain, ensure_ascii=True))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return instant(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def instant(value: datetime | None) -> str | None:
+    """ISO 8601 in UTC with Z, to the second."""
+    return value.strftime("%Y-%m-%dT%H:%M:%SZ") if value is not None else None
+
+
+def say(text: str = "") -> None:
+    """A line of data on stdout, cleaned."""
+    click.echo(clean(text))
+
+
+def note(text: str) -> None:
+    """A line about what goes on, on stderr, cleaned."""
+    click.echo(clean(text), err=True)
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Rows below headings: drawn on a terminal, else lines with two blanks between aligned columns."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    if sys.stdout.isatty():
+        _draw(columns, cells)
+        return
+    widths = [max([len(columns[n]), *(len(row[n]) for row in cells)]) for n in range(len(columns))]
+    for row in [[column.upper() for column in columns], *cells]:
+        click.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _draw(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in cells:
+        table.add_row(*(Text(text) for text in row))
+    Console().print(table)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, datetime):
+        return instant(value) or "-"
+    return clean(str(value))
+
+
+def print_fields(fields: Sequence[tuple[str, object]]) -> None:
+    """One thing, a field a line."""
+    width = max(len(name) for name, _ in fields)
+    for name, value in fields:
+        click.echo(f"{name.ljust(width)}  {_cell(value)}")
+
+
+def seconds(duration: timedelta) -> str:
+    """A duration for people."""
+    return f"{duration.total_seconds():.1f} s"

@@ -65,9 +65,7 @@ def sync(desk: Desk, user: str, *, full: bool = False) -> Outcome:
     with write(desk.db) as tx:
         run, _ = runs.enqueue(tx, user_id=user, kind=kind, trigger=Trigger.MANUAL, now=now())
     with write(desk.db) as tx:
-        claimed = runs.claim(
-            tx, worker_id=desk.worker_id, now=now(), lease=desk.lease, limit=1, run_ids=[run.id]
-        )
+        claimed = runs.claim(tx, worker_id=desk.worker_id, now=now(), lease=desk.lease, limit=1, run_ids=[run.id])
     assert claimed, f"run {run.id} could not be claimed: {run}"
     return carry_out(claimed[0], desk)
 
@@ -110,9 +108,7 @@ def world_of(google: Sandbox, email: str) -> dict[str, Any]:
     return {
         "people": {name: person.get("names", [{}])[0].get("givenName") for name, person in people.items()},
         "emails": sorted(
-            (name, email["value"])
-            for name, person in people.items()
-            for email in person.get("emailAddresses", [])
+            (name, email["value"]) for name, person in people.items() for email in person.get("emailAddresses", [])
         ),
         "labels": {name: group["name"] for name, group in account.labels().items()},
         "members": set(account.memberships()),

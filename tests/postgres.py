@@ -60,9 +60,7 @@ class Server:
         return self.url(name)
 
     def execute(self, statement: sql.Composed | sql.SQL, *, database: str = "postgres") -> None:
-        with psycopg.connect(
-            host=str(self.folder), user="postgres", dbname=database, autocommit=True
-        ) as connection:
+        with psycopg.connect(host=str(self.folder), user="postgres", dbname=database, autocommit=True) as connection:
             connection.execute(statement)
 
 
@@ -78,9 +76,7 @@ def serve() -> Iterator[Server]:
         options = [f"--pgdata={folder}/data", "--username=postgres", "--auth=trust", "--encoding=UTF8"]
         _run_as(user, [binaries / "initdb", *options, "--locale=C.UTF-8", "--no-sync"], folder).wait_for_end()
         settings = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
-        started = _run_as(
-            user, [binaries / "postgres", "-D", f"{folder}/data", "-k", str(folder), *settings], folder
-        )
+        started = _run_as(user, [binaries / "postgres", "-D", f"{folder}/data", "-k", str(folder), *settings], folder)
         try:
             yield _ready(Server(folder, started.process), started.log)
         finally:

@@ -77,7 +77,7 @@ def _inner(path: Path) -> Iterator[str]:
 
 
 def _room(module: str) -> str:
-    return module.split(".")[0]
+    return module.split(".", maxsplit=1)[0]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=_module)

@@ -152,9 +152,7 @@ class _Found:
 # -- loading
 
 
-def load(
-    path: Path | None, *, environ: Mapping[str, str], flags: Mapping[str, object] | None = None
-) -> Config:
+def load(path: Path | None, *, environ: Mapping[str, str], flags: Mapping[str, object] | None = None) -> Config:
     """The configuration from `path`, or the first file of the usual places that exists, the environment, and flags.
 
     `flags`: values by dotted key. Raises `ConfigurationError` with a line for every problem there is.
@@ -321,9 +319,7 @@ def _credentials_from(path: Path) -> ClientCredentials:
         client = document.get("installed") or document["web"]
         return ClientCredentials(str(client["client_id"]), str(client["client_secret"]))
     except OSError as error:
-        raise ConfigurationError(
-            f"google.client_secrets_file {path} can't be read: {error.strerror}"
-        ) from None
+        raise ConfigurationError(f"google.client_secrets_file {path} can't be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError):
         raise ConfigurationError(
             f"google.client_secrets_file {path} is not the JSON of an OAuth client",
@@ -357,6 +353,4 @@ def default_path(environ: Mapping[str, str]) -> Path:
 
 def has_client(config: Config) -> bool:
     """True if an OAuth client is configured."""
-    return bool(
-        config.google.client_secrets_file or (config.google.client_id and config.google.client_secret)
-    )
+    return bool(config.google.client_secrets_file or (config.google.client_id and config.google.client_secret))

@@ -113,7 +113,7 @@ KEYS = (
     ),
     Key(
         "schedule.catch_up",
-        True,
+        True,  # noqa: FBT003  (a default among defaults)
         settings.boolean,
         "A run missed while the daemon was down is queued at start.",
     ),
@@ -160,7 +160,8 @@ KEYS = (
         "sync.mass_delete_share",
         0.5,
         settings.share,
-        "A run that would remove more than this share of a user's contacts (and more than the minimum) lists once\nmore, and then waits for `runs approve`; nothing is removed meanwhile.",
+        "A run that would remove more than this share of a user's contacts (and more than the minimum)\n"
+        "lists once more, and then waits for `runs approve`; nothing is removed meanwhile.",
     ),
     Key("sync.mass_delete_minimum", 20, settings.integer(0, 1_000_000), "See mass_delete_share."),
     Key(

@@ -10,7 +10,7 @@ from collections.abc import MutableMapping
 from typing import Any, TextIO
 
 import structlog
-from structlog.typing import EventDict, WrappedLogger
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 HIDDEN = "[hidden]"
 TALKATIVE = ("requests_oauthlib", "oauthlib", "urllib3", "apscheduler")  # print tokens or noise below WARNING
@@ -33,13 +33,11 @@ def configure(*, level: str, format: str, stream: TextIO) -> None:  # noqa: A002
     """Send all logs, the libraries' too, to `stream`: `console`, `json`, or `auto` (console on a terminal)."""
     pretty = format == "console" or (format == "auto" and stream.isatty())
     renderer: Any = (
-        structlog.dev.ConsoleRenderer(
-            colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
+        structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback)
         if pretty
         else structlog.processors.JSONRenderer(sort_keys=True)
     )
-    shared = [
+    shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -108,7 +106,5 @@ def _redacted_value(value: Any, *, keep_lines: bool) -> Any:
     if isinstance(value, dict):
         return {key: _redacted_value(item, keep_lines=keep_lines) for key, item in value.items()}
     return (
-        value
-        if isinstance(value, bool | int | float | None)
-        else _redacted_value(repr(value), keep_lines=keep_lines)
+        value if isinstance(value, bool | int | float | None) else _redacted_value(repr(value), keep_lines=keep_lines)
     )

@@ -1,4 +1,4 @@
-"""How each kind of setting is read from text or TOML, and how it is written down. Raises `ValueError` saying what is expected."""
+"""How each kind of setting is read from text or TOML, and written down. `ValueError` says what is expected."""
 
 from __future__ import annotations
 
@@ -82,9 +82,7 @@ def integer(least: int, most: int) -> Reader:
 def share(value: object) -> float:
     """A number from 0 to 1."""
     try:
-        number = (
-            float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else -1.0
-        )
+        number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else -1.0
     except ValueError:
         number = -1.0
     if not 0 <= number <= 1:
@@ -122,11 +120,7 @@ def endpoint(value: object) -> str:
     """An https URL; plain http only on loopback, where nobody can listen in."""
     parts = urlsplit(string(value))
     loopback = LOOPBACK.fullmatch(parts.hostname or "") is not None
-    if (
-        not parts.hostname
-        or parts.scheme not in ("https", "http")
-        or (parts.scheme == "http" and not loopback)
-    ):
+    if not parts.hostname or parts.scheme not in ("https", "http") or (parts.scheme == "http" and not loopback):
         raise ValueError("an https:// URL (http:// only on loopback)")
     return string(value).rstrip("/")
 

@@ -82,14 +82,11 @@ class Timetable:
 
 
 def _instant(wall: datetime, zone: ZoneInfo) -> datetime:
-    """When a wall time happens; `fold=0` is the first of two, and in a gap gives a time after it by the gap's length."""
+    """When a wall time happens; `fold=0` is the first of two. In a gap the two folds lie around the transition."""
     at = wall.replace(tzinfo=zone).astimezone(UTC)
     if at.astimezone(zone).replace(tzinfo=None) == wall:
         return at
-    before, after = wall.replace(tzinfo=zone).utcoffset(), wall.replace(tzinfo=zone, fold=1).utcoffset()
-    assert before is not None
-    assert after is not None
-    return _first_after_gap(at - (after - before), at, zone)
+    return _first_after_gap(wall.replace(tzinfo=zone, fold=1).astimezone(UTC), at, zone)
 
 
 def _first_after_gap(low: datetime, high: datetime, zone: ZoneInfo) -> datetime:

@@ -35,9 +35,7 @@ class Vault:
         except (InvalidToken, msgspec.MsgspecError):
             raise UnreadableGrant(f"no key opens the tokens of user {user_id!r}", hint=hint) from None
         if owner != user_id:
-            raise UnreadableGrant(
-                f"the tokens in the row of user {user_id!r} were sealed for another user", hint=hint
-            )
+            raise UnreadableGrant(f"the tokens in the row of user {user_id!r} were sealed for another user", hint=hint)
         return text
 
     def reseal(self, user_id: str, sealed: str) -> str:
@@ -57,9 +55,7 @@ def write_key_file(path: Path) -> None:
     except FileExistsError:
         raise KeyProblem(f"{path} exists already, and a key is never overwritten") from None
     except OSError as error:
-        raise KeyProblem(
-            f"{path}: {error.strerror}", hint=f"check the owner and the mode of {path.parent}"
-        ) from error
+        raise KeyProblem(f"{path}: {error.strerror}", hint=f"check the owner and the mode of {path.parent}") from error
     with os.fdopen(descriptor, "w") as file:
         file.write(generate_key() + "\n")
         file.flush()
@@ -75,9 +71,7 @@ def load_keys(path: Path) -> Vault:
     try:
         lines = path.read_text("ascii").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise KeyProblem(
-            f"the key file {path} can't be read: {type(error).__name__}", hint=MAKE_ONE
-        ) from None
+        raise KeyProblem(f"the key file {path} can't be read: {type(error).__name__}", hint=MAKE_ONE) from None
     keys = [_fernet(path, number, line.strip()) for number, line in enumerate(lines, 1) if _is_key(line)]
     if not keys:
         raise KeyProblem(f"the key file {path} is empty", hint=MAKE_ONE)
@@ -119,9 +113,7 @@ def _refuse_open_to_others(path: Path) -> None:
     except OSError as error:
         raise KeyProblem(f"the key file {path} can't be read: {error.strerror}") from error
     if mode & 0o077 and not _is_credential(path):
-        raise KeyProblem(
-            f"the key file {path} is open to others (mode {mode & 0o777:04o})", hint=f"chmod 600 {path}"
-        )
+        raise KeyProblem(f"the key file {path} is open to others (mode {mode & 0o777:04o})", hint=f"chmod 600 {path}")
 
 
 def _is_credential(path: Path) -> bool:

@@ -53,9 +53,7 @@ def test_text_that_utf8_cannot_carry_is_served_escaped(account: Account) -> None
     assert account.people()[name]["names"][0]["givenName"] == "bad \ud800"
 
 
-def test_the_source_etag_follows_the_content_and_the_persons_etag_the_mask(
-    account: Account, friend: str
-) -> None:
+def test_the_source_etag_follows_the_content_and_the_persons_etag_the_mask(account: Account, friend: str) -> None:
     masked = account.people(("names", "metadata"))[friend]
     assert masked["etag"] != account.people()[friend]["etag"]
     assert masked["metadata"]["sources"] == account.people()[friend]["metadata"]["sources"]

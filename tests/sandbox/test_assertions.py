@@ -48,9 +48,7 @@ def _ask(caller: Caller, assertion: str) -> Any:
     return caller.post("token", {"grant_type": GRANT_TYPE, "assertion": assertion})
 
 
-def test_a_signed_assertion_opens_the_subjects_contacts(
-    caller: Caller, google: Sandbox, assertion: Assertion
-) -> None:
+def test_a_signed_assertion_opens_the_subjects_contacts(caller: Caller, google: Sandbox, assertion: Assertion) -> None:
     answer = _ask(caller, assertion()).json()
     assert answer.keys() == {"access_token", "expires_in", "token_type"}
     caller.token = answer["access_token"]

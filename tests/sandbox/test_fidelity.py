@@ -168,6 +168,4 @@ def test_an_expired_sync_token_reads_as_googles_error(account: Account, connecti
 
 def test_the_schema_would_notice_a_field_that_google_does_not_have() -> None:
     with pytest.raises(jsonschema.ValidationError):
-        _validated(
-            {"connections": [{"resourceName": "people/c1", "surname": "?"}]}, "ListConnectionsResponse"
-        )
+        _validated({"connections": [{"resourceName": "people/c1", "surname": "?"}]}, "ListConnectionsResponse")

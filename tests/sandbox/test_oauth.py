@@ -125,9 +125,7 @@ def test_an_access_token_lasts_an_hour(caller: Caller, google: Sandbox) -> None:
     assert caller.connections().status_code == 401
 
 
-def test_a_withdrawn_consent_kills_the_refresh_token(
-    caller: Caller, account: Account, google: Sandbox
-) -> None:
+def test_a_withdrawn_consent_kills_the_refresh_token(caller: Caller, account: Account, google: Sandbox) -> None:
     token = google.world.grants.issue_refresh(ANN, (CONTACTS,))
     account.revoke_grants()
     answer = caller.refresh(token)
@@ -137,9 +135,7 @@ def test_a_withdrawn_consent_kills_the_refresh_token(
     }
 
 
-def test_revoking_one_token_kills_all_of_the_account_and_nobody_elses(
-    caller: Caller, google: Sandbox
-) -> None:
+def test_revoking_one_token_kills_all_of_the_account_and_nobody_elses(caller: Caller, google: Sandbox) -> None:
     google.world.add_account("bob@example.com")
     mine, his = (google.world.grants.issue_refresh(email, (CONTACTS,)) for email in (ANN, "bob@example.com"))
     assert caller.post("revocation", {"token": mine}).status_code == 200

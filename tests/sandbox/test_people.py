@@ -19,9 +19,7 @@ def _error(answer: Any) -> Answered:
 def test_a_full_listing_tells_the_truth(caller: Caller, account: Account) -> None:
     account.add_people(5, labels=("Work",))
     people, _ = caller.listing(pageSize=2)
-    assert {person["resourceName"]: person for person in people} == account.people(
-        ("metadata", "names", "memberships")
-    )
+    assert {person["resourceName"]: person for person in people} == account.people(("metadata", "names", "memberships"))
 
 
 def test_a_listing_of_nobody_has_neither_list_nor_totals(caller: Caller) -> None:
@@ -150,9 +148,7 @@ def test_a_bad_mask_is_named(caller: Caller) -> None:
 def test_anothers_sync_token_is_refused(caller: Caller, google: Sandbox) -> None:
     _, token = caller.listing()
     google.world.add_account("bob@example.com")
-    caller.token = google.world.grants.issue_access(
-        "bob@example.com", ("https://www.googleapis.com/auth/contacts",)
-    )
+    caller.token = google.world.grants.issue_access("bob@example.com", ("https://www.googleapis.com/auth/contacts",))
     assert _error(caller.connections(syncToken=token)) == (400, "INVALID_ARGUMENT")
 
 

@@ -65,9 +65,7 @@ def test_cleared_rules_are_gone(rules: Faults) -> None:
     assert rules.strike(Circumstances("people")) is None
 
 
-def test_pages_and_accounts_are_recognised_on_the_wire(
-    caller: Caller, google: Sandbox, account: Account
-) -> None:
+def test_pages_and_accounts_are_recognised_on_the_wire(caller: Caller, google: Sandbox, account: Account) -> None:
     account.add_people(3)
     google.faults.add("people", TROUBLE, account=ANN, page=2)
     page = caller.connections(pageSize=1).json()

@@ -18,9 +18,7 @@ def connected(db: Database, *users: str, now: datetime = NOW) -> None:
     with write(db) as tx:
         for user in users:
             account = Account(sub=f"sub-{user}", email=f"{user}@example.com")
-            connections.connect(
-                tx, user_id=user, account=account, sealed=f"sealed-{user}", schedule=None, now=now
-            )
+            connections.connect(tx, user_id=user, account=account, sealed=f"sealed-{user}", schedule=None, now=now)
 
 
 def queued(db: Database, user: str, now: datetime = NOW, **more: Any) -> Run:
@@ -30,9 +28,7 @@ def queued(db: Database, user: str, now: datetime = NOW, **more: Any) -> Run:
     return run
 
 
-def claimed(
-    db: Database, worker: str = "w1", now: datetime = NOW, *, limit: int = 100, **more: Any
-) -> list[Run]:
+def claimed(db: Database, worker: str = "w1", now: datetime = NOW, *, limit: int = 100, **more: Any) -> list[Run]:
     with write(db) as tx:
         return runs.claim(tx, worker_id=worker, now=now, lease=LEASE, limit=limit, **more)
 

@@ -31,9 +31,7 @@ NOBODY = Connection(
 )
 
 
-def connect(
-    db: Database, schedule: tuple[str | None, str | None] | None = None, sealed: str = "sealed"
-) -> None:
+def connect(db: Database, schedule: tuple[str | None, str | None] | None = None, sealed: str = "sealed") -> None:
     with write(db) as tx:
         connections.connect(tx, user_id="alice", account=ALICE, sealed=sealed, schedule=schedule, now=NOW)
 

@@ -9,9 +9,7 @@ from tests.store.given import person, stored
 
 PEOPLE = (
     person(1, display_name="Zoë Ångström", organization="Vögel & Söhne", emails=(Email("zoe@example.com"),)),
-    person(
-        2, display_name="adam 100%", notes="met in Kyōto", phones=(Phone("0170 / 123 45", "+4917012345"),)
-    ),
+    person(2, display_name="adam 100%", notes="met in Kyōto", phones=(Phone("0170 / 123 45", "+4917012345"),)),
     person(3, display_name=None, nickname="under_score"),
 )
 

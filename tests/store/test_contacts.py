@@ -131,9 +131,7 @@ def test_any_change_of_names_keeps_every_contact(
     try:
         ids = stored(db, "alice", *(person(number) for number in range(7)))
         moves = [
-            ContactUpdate(ids[f"people/c{number}"], person(order[number]))
-            for number in range(7)
-            if number not in gone
+            ContactUpdate(ids[f"people/c{number}"], person(order[number])) for number in range(7) if number not in gone
         ]
         with write(db) as tx:
             contacts.remove(tx, "alice", [ids[f"people/c{number}"] for number in gone])

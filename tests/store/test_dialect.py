@@ -35,7 +35,7 @@ def test_instants_come_back_in_utc(db: Database) -> None:
 
 
 def test_an_instant_without_a_zone_is_refused(db: Database) -> None:
-    naive = datetime(2026, 1, 1)  # noqa: DTZ001  (that is the point)
+    naive = datetime(2026, 1, 1)
     with pytest.raises(Exception, match="aware instants"), write(db) as tx:
         nodes.beat(tx, Node("w1", "daemon", "h", "b", 1, "0", naive, naive))
 

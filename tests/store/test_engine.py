@@ -70,18 +70,14 @@ def test_a_sqlite_store_is_private_whatever_the_umask(tmp_path: Path) -> None:
 def test_a_sqlite_store_has_the_properties_that_last(tmp_path: Path) -> None:
     db = open_database(f"sqlite:///{tmp_path}/a store 100%?.db", create=True)
     with read(db) as tx:
-        found = {
-            name: tx.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "page_size")
-        }
+        found = {name: tx.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "page_size")}
         assert found == {"journal_mode": "wal", "page_size": 16_384}
     close(db)
 
 
 @pytest.mark.parametrize("content", [b"", b"shopping list\n" * 20], ids=["empty", "text"])
 @pytest.mark.parametrize("create", [False, True])
-def test_a_file_that_is_no_database_is_refused_and_left_alone(
-    tmp_path: Path, content: bytes, create: bool
-) -> None:
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path, content: bytes, create: bool) -> None:
     path = tmp_path / "store.db"
     path.write_bytes(content)
     with pytest.raises(StoreUnusable, match="not a database"):

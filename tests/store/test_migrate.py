@@ -19,9 +19,7 @@ def test_the_migrations_lead_to_the_tables_as_written(db: Database) -> None:
 
 
 def test_the_migrations_lead_to_the_same_sqlite_statements(tmp_path: Path) -> None:
-    every = text(
-        "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite%' AND name NOT LIKE 'alembic%'"
-    )
+    every = text("SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite%' AND name NOT LIKE 'alembic%'")
     db = open_database(f"sqlite:///{tmp_path}/store.db", create=True)
     with read(db) as tx:
         migrated = tx.execute(every).all()

@@ -106,9 +106,7 @@ def test_no_two_processes_claim_the_same_run(db: Database, store_url: str) -> No
         "close(db)"
     )
     started = [
-        subprocess.Popen(
-            [sys.executable, "-c", code, store_url, f"w{number}"], stdout=subprocess.PIPE, text=True
-        )
+        subprocess.Popen([sys.executable, "-c", code, store_url, f"w{number}"], stdout=subprocess.PIPE, text=True)
         for number in range(3)
     ]
     got = [line for process in started for line in process.communicate(timeout=60)[0].split()]
@@ -201,9 +199,7 @@ def test_a_stopping_worker_gives_its_runs_back_uncounted(db: Database) -> None:
 def test_claiming_reads_the_queue_by_its_index(store_url: str) -> None:
     db = open_database(store_url, create=True)
     explain = "EXPLAIN QUERY PLAN " if db.path else "EXPLAIN "
-    query = (
-        "SELECT id FROM sync_runs WHERE status = 'queued' AND not_before <= '2026' ORDER BY not_before, id"
-    )
+    query = "SELECT id FROM sync_runs WHERE status = 'queued' AND not_before <= '2026' ORDER BY not_before, id"
     with write(db) as tx:
         if db.path is None:
             query = query.replace("'2026'", "now()")

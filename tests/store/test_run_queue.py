@@ -59,9 +59,7 @@ def test_of_many_who_queue_a_run_at_once_one_succeeds(db: Database) -> None:
     def ask() -> None:
         barrier.wait()
         with write(db) as tx:
-            run, created = runs.enqueue(
-                tx, user_id="alice", kind=RunKind.FULL, trigger=Trigger.MANUAL, now=NOW
-            )
+            run, created = runs.enqueue(tx, user_id="alice", kind=RunKind.FULL, trigger=Trigger.MANUAL, now=NOW)
         answers.append((run.id, created))
 
     threads = [threading.Thread(target=ask) for _ in range(8)]

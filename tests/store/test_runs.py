@@ -98,9 +98,7 @@ def test_a_full_success_leaves_where_the_next_run_starts(db: Database) -> None:
         succeed(tx, run)
     ended = now_of(db, run)
     assert (ended.status, ended.finished_at, ended.lease_expires_at) == (RunStatus.SUCCEEDED, NOW, None)
-    assert state_of(db) == SyncState(
-        "alice", "ct", "gt", "f", "succeeded", last_full_sync_at=NOW, last_success_at=NOW
-    )
+    assert state_of(db) == SyncState("alice", "ct", "gt", "f", "succeeded", last_full_sync_at=NOW, last_success_at=NOW)
 
 
 def test_an_incremental_success_keeps_the_time_of_the_full_one(db: Database) -> None:

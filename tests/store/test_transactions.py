@@ -65,9 +65,7 @@ def test_many_threads_write_without_losing_anything(db: Database) -> None:
         assert tx.execute(LOOK).scalar() == 160
 
 
-def test_a_store_locked_by_somebody_else_is_worth_another_try(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_store_locked_by_somebody_else_is_worth_another_try(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dialect, "BUSY_TIMEOUT_SECONDS", 0.05)
     db = open_database(f"sqlite:///{tmp_path}/store.db", create=True)
     with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as other:

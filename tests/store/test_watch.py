@@ -73,9 +73,7 @@ def test_after_trouble_it_listens_anew(postgres: Server) -> None:
     db = open_database(url, create=True)
     watch = Watch(db)
     wait(watch)
-    postgres.execute(
-        sql.SQL("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'")
-    )
+    postgres.execute(sql.SQL("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'"))
     with pytest.raises(StoreUnavailable):
         wait(watch, LONG)
     assert wait(watch)

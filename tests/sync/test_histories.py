@@ -11,6 +11,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 
 from contacts_sync.model import RunStatus
 from contacts_sync.sandbox import Sandbox, faults
+from contacts_sync.sandbox.rules import Where
 from contacts_sync.store.engine import close, open_database
 from tests.inside import copy_of, desk_for, join, rows, sync, world_of
 
@@ -109,7 +110,7 @@ class Histories(RuleBasedStateMachine):
         where=st.sampled_from(["people", "groups"]),
         nth=st.integers(1, 3),
     )
-    def plan_trouble(self, kind: str, where: faults.Where, nth: int) -> None:
+    def plan_trouble(self, kind: str, where: Where, nth: int) -> None:
         self.google.faults.add(where, FAULTS[kind], nth=nth)
 
     @rule(full=st.booleans())

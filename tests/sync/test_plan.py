@@ -16,9 +16,7 @@ def person(name: str, *, etag: str | None = "e1", source: str | None = None, **f
     return Person(name, source or f"id-{name}", etag, str(fields.pop("payload", payload)), **fields)  # type: ignore[arg-type]  # keyword fields of a test
 
 
-def row(
-    id_: int, name: str, *, etag: str | None = "e1", source: str | None = None, labels: str = ""
-) -> KnownContact:
+def row(id_: int, name: str, *, etag: str | None = "e1", source: str | None = None, labels: str = "") -> KnownContact:
     return KnownContact(id_, name, source or f"id-{name}", etag, frozenset(labels.split()))
 
 
@@ -153,9 +151,7 @@ names = st.sampled_from(["p1", "p2", "p3", "p4", "p5"])
 
 
 @given(st.sets(names), st.lists(st.tuples(names, st.sampled_from(["e1", "e2"])), max_size=8))
-def test_after_a_full_listing_rows_and_people_are_the_same_set(
-    before: set[str], listed: list[tuple[str, str]]
-) -> None:
+def test_after_a_full_listing_rows_and_people_are_the_same_set(before: set[str], listed: list[tuple[str, str]]) -> None:
     """Whatever was known and whatever comes: inserts + kept rows - removals = the people listed, nobody twice."""
     rows = {name: row(id_, name) for id_, name in enumerate(sorted(before))}
     page = Page(tuple(person(name, etag=etag) for name, etag in listed), None, None)
@@ -168,6 +164,4 @@ def test_after_a_full_listing_rows_and_people_are_the_same_set(
         tombstones=set(),
     )
     kept = [name for name, known in rows.items() if known.id not in gone]
-    assert sorted(kept + [new.resource_name for new in result.changes.inserts]) == sorted(
-        {name for name, _ in listed}
-    )
+    assert sorted(kept + [new.resource_name for new in result.changes.inserts]) == sorted({name for name, _ in listed})

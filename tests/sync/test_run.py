@@ -9,11 +9,17 @@ import pytest
 
 from contacts_sync.model import Outcome, RunKind, RunStatus, Trigger
 from contacts_sync.sandbox import Account, Sandbox, faults
+from contacts_sync.sandbox.rules import Where
 from contacts_sync.store import connections, nodes, runs
 from contacts_sync.store.engine import read, write
 from contacts_sync.sync.desk import Desk
 from tests.inside import copy_of, join, now, rows, sync, world_of
 from tests.sync.conftest import EMAIL
+
+
+def _emptied(page: dict[str, object]) -> None:
+    page.clear()
+    page["nextSyncToken"] = "t"
 
 
 def contact_counts(outcome: Outcome) -> tuple[int, int, int]:
@@ -37,9 +43,7 @@ def test_a_full_sync_reads_all_pages_and_stores_the_last_pages_token(
         assert connections.sync_state(tx, "alice").contacts_sync_token
 
 
-def test_nothing_changed_means_two_requests_and_nothing_written(
-    desk: Desk, google: Sandbox, account: Account
-) -> None:
+def test_nothing_changed_means_two_requests_and_nothing_written(desk: Desk, google: Sandbox, account: Account) -> None:
     account.add_people(5)
     sync(desk, "alice")
     before = rows(desk.db, "SELECT id, synced_at FROM contacts ORDER BY id")
@@ -57,9 +61,7 @@ def test_a_full_sync_of_unchanged_contacts_writes_and_counts_nothing(desk: Desk,
     assert (outcome.run.kind, contact_counts(outcome)) == (RunKind.FULL, (0, 0, 0))
 
 
-def test_an_expired_sync_token_becomes_a_full_sync_that_sweeps(
-    desk: Desk, google: Sandbox, account: Account
-) -> None:
+def test_an_expired_sync_token_becomes_a_full_sync_that_sweeps(desk: Desk, google: Sandbox, account: Account) -> None:
     names = account.add_people(5)
     sync(desk, "alice")
     account.delete_person(names[0])
@@ -80,9 +82,7 @@ def test_a_token_that_expires_in_the_middle_of_paging_becomes_a_full_sync(
     assert equal(desk, google)
 
 
-def test_a_moved_contact_keeps_its_id_and_counts_as_an_update(
-    desk: Desk, google: Sandbox, account: Account
-) -> None:
+def test_a_moved_contact_keeps_its_id_and_counts_as_an_update(desk: Desk, google: Sandbox, account: Account) -> None:
     name = account.add_person(given_name="Ada")
     sync(desk, "alice")
     before = rows(desk.db, "SELECT id FROM contacts")
@@ -152,7 +152,7 @@ def test_a_label_made_between_the_two_listings_still_gets_its_members(
     ids=["500", "503", "502 html", "reset", "truncated", "gzip cut"],
 )
 def test_passing_trouble_is_outlived(
-    desk: Desk, google: Sandbox, account: Account, where: faults.Where, fault: faults.Fault
+    desk: Desk, google: Sandbox, account: Account, where: Where, fault: faults.Fault
 ) -> None:
     account.add_people(25)
     google.faults.add(where, fault, times=2)
@@ -161,18 +161,14 @@ def test_passing_trouble_is_outlived(
     assert equal(desk, google)
 
 
-def test_an_attempt_goes_on_from_the_page_it_had_reached(
-    desk: Desk, google: Sandbox, account: Account
-) -> None:
+def test_an_attempt_goes_on_from_the_page_it_had_reached(desk: Desk, google: Sandbox, account: Account) -> None:
     account.add_people(35)
     google.faults.add("people", faults.internal_error(), page=3)
     sync(desk, "alice")
     assert google.count("people") == 5
 
 
-def test_after_three_attempts_the_run_fails_and_keeps_its_error(
-    desk: Desk, google: Sandbox, account: Account
-) -> None:
+def test_after_three_attempts_the_run_fails_and_keeps_its_error(desk: Desk, google: Sandbox, account: Account) -> None:
     account.add_people(3)
     google.faults.add("people", faults.internal_error(), times=None)
     outcome = sync(desk, "alice")
@@ -204,9 +200,7 @@ def test_quota_is_given_up_after_six_hours(desk: Desk, google: Sandbox) -> None:
     assert (outcome.run.status, outcome.run.error_type) == (RunStatus.FAILED, "QuotaExceeded")
 
 
-def test_a_dead_grant_fails_at_once_and_pauses_only_this_user(
-    desk: Desk, google: Sandbox, account: Account
-) -> None:
+def test_a_dead_grant_fails_at_once_and_pauses_only_this_user(desk: Desk, google: Sandbox, account: Account) -> None:
     account.revoke_grants()
     outcome = sync(desk, "alice")
     assert (outcome.run.status, outcome.run.attempts, outcome.run.error_type) == (
@@ -245,7 +239,7 @@ def test_a_missing_scope_needs_a_new_consent(desk: Desk, google: Sandbox) -> Non
     ("where", "fault"), [("people", faults.service_disabled()), ("token", faults.invalid_client())]
 )
 def test_the_operators_trouble_pauses_everybody_and_fails_nobody(
-    desk: Desk, google: Sandbox, account: Account, where: faults.Where, fault: faults.Fault
+    desk: Desk, google: Sandbox, account: Account, where: Where, fault: faults.Fault
 ) -> None:
     account.expire_access_tokens()
     google.faults.add(where, fault)
@@ -259,9 +253,7 @@ def test_the_operators_trouble_pauses_everybody_and_fails_nobody(
         assert nodes.pause(tx) is None
 
 
-def test_a_mass_deletion_is_listed_twice_and_then_parked(
-    desk: Desk, google: Sandbox, account: Account
-) -> None:
+def test_a_mass_deletion_is_listed_twice_and_then_parked(desk: Desk, google: Sandbox, account: Account) -> None:
     names = account.add_people(60)
     sync(desk, "alice")
     for name in names[:40]:
@@ -287,15 +279,13 @@ def test_a_mass_deletion_that_a_second_listing_denies_is_not_believed(
 ) -> None:
     account.add_people(60)
     sync(desk, "alice")
-    google.faults.add("people", faults.edited(lambda page: page.clear() or page.update(nextSyncToken="t")))
+    google.faults.add("people", faults.edited(_emptied))
     outcome = sync(desk, "alice", full=True)
     assert (outcome.run.status, contact_counts(outcome)) == (RunStatus.SUCCEEDED, (0, 0, 0))
     assert equal(desk, google)
 
 
-def test_a_listing_without_a_sync_token_succeeds_and_is_full_again_next_time(
-    desk: Desk, google: Sandbox
-) -> None:
+def test_a_listing_without_a_sync_token_succeeds_and_is_full_again_next_time(desk: Desk, google: Sandbox) -> None:
     google.faults.add("people", faults.edited(lambda page: page.pop("nextSyncToken")))
     assert sync(desk, "alice").run.status is RunStatus.SUCCEEDED
     assert sync(desk, "alice").run.kind is RunKind.FULL
@@ -319,9 +309,7 @@ def test_another_request_shape_means_a_full_sync_that_compares_contents(desk: De
     assert (outcome.run.kind, contact_counts(outcome)) == (RunKind.FULL, (0, 0, 0))
 
 
-def test_a_run_that_was_taken_back_can_write_nothing_more(
-    desk: Desk, google: Sandbox, account: Account
-) -> None:
+def test_a_run_that_was_taken_back_can_write_nothing_more(desk: Desk, google: Sandbox, account: Account) -> None:
     account.add_people(3)
     gate = google.faults.hold("people")
     import threading

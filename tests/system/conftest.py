@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from contacts_sync.sandbox import Sandbox
-from tests.operator import Operator
+from tests.operating import Operator
 
 
 @pytest.fixture

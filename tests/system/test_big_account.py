@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from tests.operator import Operator, wait_until
+from tests.operating import Operator, wait_until
 
 ALICE = "alice@example.com"
 LIMIT_MB = 150

@@ -22,9 +22,7 @@ def test_the_demo_connects_syncs_changes_and_says_where_to_look() -> None:
     try:
         assert "ana  full sync" in told
         assert "1200 imported" in told
-        assert re.search(
-            r"ana  incremental sync.*: 1 imported, 1 updated, 1 deleted; labels: 1 imported", told
-        )
+        assert re.search(r"ana  incremental sync.*: 1 imported, 1 updated, 1 deleted; labels: 1 imported", told)
         assert "the deleted one is gone" in told
         assert "contacts-sync connect cyd" in told
         config = re.search(r"--config (\S+) status", told)

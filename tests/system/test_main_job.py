@@ -6,7 +6,7 @@ import signal
 from contextlib import ExitStack
 
 from contacts_sync.sandbox import faults
-from tests.operator import Operator, mirror, wait_until
+from tests.operating import Operator, mirror, wait_until
 
 ALICE = "alice@example.com"
 
@@ -54,7 +54,9 @@ def test_run_now_from_twenty_processes_makes_one_run(operator: Operator) -> None
         joined = [operator.home / f"said-{n}" for n in range(20)]
         wait_until(lambda: sum("joined" in path.read_text() for path in joined) == 19, seconds=90)
         gate.release()
-        codes = [process.communicate(timeout=90) and process.returncode for process in waiting]
+        codes = [process.wait(90) for process in waiting]
+        for process in waiting:
+            process.communicate()
     assert codes == [0] * 20
     assert len(operator.runs("--user", "alice")) == 2
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from contacts_sync.sandbox import faults
-from tests.operator import Operator
+from tests.operating import Operator
 
 ALICE = "alice@example.com"
 

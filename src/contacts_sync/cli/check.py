@@ -31,7 +31,7 @@ class Finding:
 @click.command("check")
 @json_option
 @pass_frame
-def command(frame: Frame, as_json: bool) -> int:  # noqa: FBT001  (click passes options by name)
+def command(frame: Frame, as_json: bool) -> int:
     """Check configuration, store, key, credentials, Google, clock and daemon: a line each, pass or fail.
 
     Example: contacts-sync check
@@ -112,11 +112,7 @@ def _google(config: Config) -> Iterator[Finding]:
             "clock",
             ok=skew <= LARGEST_SKEW_SECONDS,
             message=f"{skew:.0f} s from Google's"
-            + (
-                ""
-                if skew <= LARGEST_SKEW_SECONDS
-                else " (next: set the clock, e.g. timedatectl set-ntp true)"
-            ),
+            + ("" if skew <= LARGEST_SKEW_SECONDS else " (next: set the clock, e.g. timedatectl set-ntp true)"),
         )
 
 
@@ -152,9 +148,7 @@ def _tokens(config: Config, db: Database) -> Finding:
                 closed.append(sealed.user_id)
     if closed:
         hint = f"put the old key back into {config.secrets.key_file}, or: contacts-sync connect {closed[0]}"
-        return Finding(
-            "tokens", ok=False, message=f"no key opens those of {', '.join(closed[:10])} (next: {hint})"
-        )
+        return Finding("tokens", ok=False, message=f"no key opens those of {', '.join(closed[:10])} (next: {hint})")
     return Finding("tokens", ok=True, message=f"all {opened} open")
 
 
@@ -168,9 +162,7 @@ def _daemon(config: Config, db: Database) -> Finding:
     living = [node for node in known if alive(node, now(), config.daemon.heartbeat)]
     if living:
         return Finding("daemon", ok=True, message=f"alive, pid {living[0].pid} on {living[0].host}")
-    message = (
-        "not running: scheduled syncs wait for one (systemctl start contacts-sync, or contacts-sync daemon)"
-    )
+    message = "not running: scheduled syncs wait for one (systemctl start contacts-sync, or contacts-sync daemon)"
     return Finding("daemon", ok=True, message=message)
 
 

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from contacts_sync.store.engine import Database
     from contacts_sync.sync.desk import Desk
 
-PASTE_REDIRECT = (
-    "http://127.0.0.1:1/oauth2callback"  # nobody listens there: the browser's address bar is the answer
-)
+PASTE_REDIRECT = "http://127.0.0.1:1/oauth2callback"  # nobody listens there: the browser's address bar is the answer
 
 
 @click.command("connect")
@@ -32,9 +30,7 @@ PASTE_REDIRECT = (
 @click.option("--timeout", default="300s", show_default=True, help="How long to wait for the consent.")
 @click.option("--redirect-port", type=click.IntRange(0, 65535), default=0, help="A fixed port, for ssh -L.")
 @click.option("--paste", is_flag=True, help="No listener: paste the address the browser ends at.")
-@click.option(
-    "--switch-account", is_flag=True, help="Replace the user's contacts by another Google account's."
-)
+@click.option("--switch-account", is_flag=True, help="Replace the user's contacts by another Google account's.")
 @json_option
 @pass_frame
 def command(
@@ -42,12 +38,12 @@ def command(
     user_id: str,
     cron: str | None,
     timezone: str | None,
-    no_browser: bool,  # noqa: FBT001  (click passes options by name)
+    no_browser: bool,
     timeout: str,
     redirect_port: int,
-    paste: bool,  # noqa: FBT001  (likewise)
-    switch_account: bool,  # noqa: FBT001  (likewise)
-    as_json: bool,  # noqa: FBT001  (likewise)
+    paste: bool,
+    switch_account: bool,
+    as_json: bool,
 ) -> None:
     """Connect USER to a Google account: consent in a browser, then a full sync at once and one a day.
 
@@ -62,10 +58,7 @@ def command(
         desk = open_desk(config, db)
         telling = _Telling(as_json=as_json, browser=not no_browser and not paste)
         hint = _known_account(db, user_id)
-        if paste:
-            grant = _pasted(desk, telling, hint)
-        else:
-            grant = _listened(desk, telling, hint, redirect_port, patience)
+        grant = _pasted(desk, telling, hint) if paste else _listened(desk, telling, hint, redirect_port, patience)
         _finish(
             desk,
             telling,
@@ -168,9 +161,7 @@ def _listened(desk: Desk, telling: _Telling, hint: str | None, port: int, patien
         consent = oauth.begin(desk.oauth, listener.redirect_uri, login_hint=hint)
         telling.url(consent)
         if port:
-            note(
-                f"from another machine: ssh -L {port}:127.0.0.1:{port} THIS-HOST, then open the address there"
-            )
+            note(f"from another machine: ssh -L {port}:127.0.0.1:{port} THIS-HOST, then open the address there")
         code = listener.wait(consent, patience)
     return oauth.exchange(desk.transport, desk.oauth, consent, code, now=now())
 
@@ -181,15 +172,11 @@ def _pasted(desk: Desk, telling: _Telling, hint: str | None) -> Grant:
 
     consent = oauth.begin(desk.oauth, PASTE_REDIRECT, login_hint=hint)
     telling.url(consent)
-    note(
-        "The browser will end at an address that can't be opened. Paste that whole address here, then Enter:"
-    )
+    note("The browser will end at an address that can't be opened. Paste that whole address here, then Enter:")
     pasted = sys.stdin.readline()
     if not pasted.strip():
         raise ConsentFailed("nothing was pasted", hint="begin again")
-    return oauth.exchange(
-        desk.transport, desk.oauth, consent, oauth.parse_redirect(consent, pasted), now=now()
-    )
+    return oauth.exchange(desk.transport, desk.oauth, consent, oauth.parse_redirect(consent, pasted), now=now())
 
 
 def _finish(
@@ -205,9 +192,7 @@ def _finish(
     from contacts_sync.sync.connecting import connect
 
     account = oauth.account(desk.transport, desk.oauth, grant)
-    run = connect(
-        desk, user_id=user_id, grant=grant, account=account, schedule=schedule, switch_account=switch_account
-    )
+    run = connect(desk, user_id=user_id, grant=grant, account=account, schedule=schedule, switch_account=switch_account)
     _warn_of_testing(grant)
     telling.connected(user_id, account.email, run)
 

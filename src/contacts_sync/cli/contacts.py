@@ -29,7 +29,7 @@ def command() -> None:
 @limit_option
 @json_option
 @pass_frame
-def list_contacts(frame: Frame, user_id: str, limit: int, as_json: bool) -> None:  # noqa: FBT001  (click passes options by name)
+def list_contacts(frame: Frame, user_id: str, limit: int, as_json: bool) -> None:
     """List USER's contacts by name.
 
     Example: contacts-sync contacts list alice
@@ -50,7 +50,7 @@ def list_contacts(frame: Frame, user_id: str, limit: int, as_json: bool) -> None
 @limit_option
 @json_option
 @pass_frame
-def search(frame: Frame, text: str, user_id: str | None, limit: int, as_json: bool) -> None:  # noqa: FBT001  (click passes options by name)
+def search(frame: Frame, text: str, user_id: str | None, limit: int, as_json: bool) -> None:
     """Find contacts by name, organization, note, e-mail or phone number.
 
     Example: contacts-sync contacts search hopper
@@ -69,7 +69,7 @@ def search(frame: Frame, text: str, user_id: str | None, limit: int, as_json: bo
 @click.argument("contact_id", metavar="ID", type=int)
 @json_option
 @pass_frame
-def show(frame: Frame, contact_id: int, as_json: bool) -> None:  # noqa: FBT001  (click passes options by name)
+def show(frame: Frame, contact_id: int, as_json: bool) -> None:
     """Show one contact with all its fields.
 
     Example: contacts-sync contacts show 17

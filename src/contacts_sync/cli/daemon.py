@@ -10,7 +10,7 @@ from contacts_sync.cli.frame import Frame, json_option, pass_frame
 @click.command("daemon")
 @json_option
 @pass_frame
-def command(frame: Frame, as_json: bool) -> int:  # noqa: ARG001, FBT001  (click passes options by name; --json is for the error)
+def command(frame: Frame, as_json: bool) -> int:  # noqa: ARG001  (--json is for the error)
     """Run scheduler and workers in the foreground until SIGTERM or Ctrl-C.
 
     SIGHUP reads the configuration again. Creates and upgrades the store as needed.

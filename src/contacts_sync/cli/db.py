@@ -15,7 +15,7 @@ def command() -> None:
 @command.command("upgrade")
 @json_option
 @pass_frame
-def upgrade(frame: Frame, as_json: bool) -> None:  # noqa: FBT001  (click passes options by name)
+def upgrade(frame: Frame, as_json: bool) -> None:
     """Create the store if it is missing, and bring it to the newest schema.
 
     Example: contacts-sync db upgrade
@@ -26,7 +26,7 @@ def upgrade(frame: Frame, as_json: bool) -> None:  # noqa: FBT001  (click passes
 @command.command("current")
 @json_option
 @pass_frame
-def current(frame: Frame, as_json: bool) -> None:  # noqa: FBT001  (click passes options by name)
+def current(frame: Frame, as_json: bool) -> None:
     """Say which revision the store has, and which this program wants.
 
     Example: contacts-sync db current
@@ -34,7 +34,7 @@ def current(frame: Frame, as_json: bool) -> None:  # noqa: FBT001  (click passes
     _report(frame, as_json, create=False)
 
 
-def _report(frame: Frame, as_json: bool, *, create: bool) -> None:  # noqa: FBT001  (as click gave it)
+def _report(frame: Frame, as_json: bool, *, create: bool) -> None:
     from contacts_sync.cli.output import print_json, say
     from contacts_sync.store import migrate
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.option("--serve", is_flag=True, help="Keep the daemon and the simulated Google running until Ctrl-C.")
 @json_option
 @pass_frame
-def command(frame: Frame, serve: bool, as_json: bool) -> None:  # noqa: ARG001, FBT001  (click passes options by name; --json is for the error)
+def command(frame: Frame, serve: bool, as_json: bool) -> None:  # noqa: ARG001  (--json is for the error)
     """Run the whole job against a simulated Google: connect, sync, change, sync again.
 
     Needs no account and no configuration; ends by itself in a few seconds. The store it fills is left in a

@@ -20,10 +20,10 @@ from contacts_sync.errors import ConsentFailed
 def command(
     frame: Frame,
     user_id: str,
-    keep_grant: bool,  # noqa: FBT001  (click passes options by name)
-    purge: bool,  # noqa: FBT001  (likewise)
-    yes: bool,  # noqa: FBT001  (likewise)
-    as_json: bool,  # noqa: FBT001  (likewise)
+    keep_grant: bool,
+    purge: bool,
+    yes: bool,
+    as_json: bool,
 ) -> None:
     """Remove USER's schedule and tokens, cancel runs, revoke the grant at Google. The contacts stay.
 

@@ -40,9 +40,7 @@ class Frame:
 
         given = {"log.level": self.log_level, "log.format": self.log_format}
         flags = {key: value for key, value in given.items() if value is not None}
-        return config.load(
-            Path(self.config_path) if self.config_path else None, environ=os.environ, flags=flags
-        )
+        return config.load(Path(self.config_path) if self.config_path else None, environ=os.environ, flags=flags)
 
     def config(self) -> Config:
         """The same, with logging set up for a command: warnings only, unless more was asked for."""
@@ -83,17 +81,13 @@ def json_option(function: Function) -> Function:
 
 def user_argument(function: Function) -> Function:
     """One user id."""
-    return click.argument("user_id", metavar="USER", callback=lambda _, __, value: checked_user_id(value))(
-        function
-    )
+    return click.argument("user_id", metavar="USER", callback=lambda _, __, value: checked_user_id(value))(function)
 
 
 def checked_user_id(user_id: str) -> str:
     """The user id, if it is one: 1-255 printable characters. Raises `InvalidUsage`."""
     if not 1 <= len(user_id) <= LONGEST_USER_ID or not user_id.isprintable() or not user_id.strip():
-        raise InvalidUsage(
-            f"not a user id: {user_id[:40]!r}", hint="a user id has 1 to 255 printable characters"
-        )
+        raise InvalidUsage(f"not a user id: {user_id[:40]!r}", hint="a user id has 1 to 255 printable characters")
     return user_id
 
 

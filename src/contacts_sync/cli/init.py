@@ -13,7 +13,7 @@ from contacts_sync.cli.frame import Frame, json_option, pass_frame
 @click.command("init")
 @json_option
 @pass_frame
-def command(frame: Frame, as_json: bool) -> None:  # noqa: FBT001  (click passes options by name)
+def command(frame: Frame, as_json: bool) -> None:
     """Write a commented configuration file and a fresh key file (0600), and create the store.
 
     What exists already is left as it is.
@@ -52,9 +52,7 @@ def _write_new(path: Path, text: str) -> None:
         _make_directory(path.parent)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
-        raise ConfigurationError(
-            f"{path} can't be written: {error.strerror}", hint="choose another --config"
-        ) from None
+        raise ConfigurationError(f"{path} can't be written: {error.strerror}", hint="choose another --config") from None
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
 
@@ -63,7 +61,7 @@ def _make_directory(directory: Path) -> None:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
-def _next_step(ready: bool, path: Path) -> str:  # noqa: FBT001  (one caller, above)
+def _next_step(ready: bool, path: Path) -> str:
     if ready:
         return "next: contacts-sync connect USER"
     return f"next: set google.client_secrets_file in {path}, then: contacts-sync connect USER"

@@ -15,7 +15,7 @@ def command() -> None:
 @command.command("generate")
 @json_option
 @pass_frame
-def generate(frame: Frame, as_json: bool) -> None:  # noqa: ARG001, FBT001  (click passes options by name)
+def generate(frame: Frame, as_json: bool) -> None:  # noqa: ARG001  (only JSON or the key is printed)
     """Print a fresh key, to be put into the key file by hand.
 
     Example: contacts-sync key generate
@@ -33,7 +33,7 @@ def generate(frame: Frame, as_json: bool) -> None:  # noqa: ARG001, FBT001  (cli
 @command.command("rotate")
 @json_option
 @pass_frame
-def rotate(frame: Frame, as_json: bool) -> None:  # noqa: FBT001  (click passes options by name)
+def rotate(frame: Frame, as_json: bool) -> None:
     """Seal every token anew with the first key of the key file.
 
     Put the new key on the first line of the key file, run this, then remove the old key. Safe beside a running
@@ -57,6 +57,4 @@ def rotate(frame: Frame, as_json: bool) -> None:  # noqa: FBT001  (click passes 
     else:
         say(f"{rotated.resealed} tokens sealed with the first key; older keys can be removed from the file")
     if rotated.unreadable:
-        raise KeyProblem(
-            "some tokens don't open with any key", hint="put the old key back, or connect the users again"
-        )
+        raise KeyProblem("some tokens don't open with any key", hint="put the old key back, or connect the users again")

@@ -44,9 +44,7 @@ class Progress:
         ended = sum(run.status.ended for run in current)
         running = sum(run.status is RunStatus.RUNNING for run in current)
         contacts = sum(run.counters.contacts_imported + run.counters.contacts_updated for run in current)
-        self._live.update(
-            self._task, completed=ended, description=f"{running} running, {contacts} contacts written"
-        )
+        self._live.update(self._task, completed=ended, description=f"{running} running, {contacts} contacts written")
 
     def __enter__(self) -> Self:
         if self._live is not None:

@@ -50,7 +50,7 @@ def carry_out(config: Config, db: Database, order: Order) -> int:
         note(f"{user} must consent again: contacts-sync connect {user}")
     if order.wait is not False and ids:
         with _carried_out(config, db, ids):
-            pause = _see_through(config, db, ids, order)
+            pause = _see_through(db, ids, order)
     else:
         pause = None
     with read(db) as tx:
@@ -64,10 +64,8 @@ def _queue(tx: Transaction, user: str, order: Order) -> Run:
     if created:
         return run
     if order.full and run.kind is not RunKind.FULL:
-        turned = runs.make_full(tx, run.id)
-        note(
-            f"{user}: run {run.id} is {'queued, now as a full sync' if turned else 'running, not as a full sync'}; joined"
-        )
+        turned = "queued, now as a full sync" if runs.make_full(tx, run.id) else "running, not as a full sync"
+        note(f"{user}: run {run.id} is {turned}; joined")
     else:
         note(f"{user}: run {run.id} is {run.status} already; joined")
     return run
@@ -95,7 +93,7 @@ def _has_daemon(config: Config, db: Database) -> bool:
     return any(node.role == "daemon" and alive(node, now(), config.daemon.heartbeat) for node in known)
 
 
-def _see_through(config: Config, db: Database, ids: Sequence[int], order: Order) -> Pause | None:
+def _see_through(db: Database, ids: Sequence[int], order: Order) -> Pause | None:
     """Show progress until nothing more will happen soon; the answer is what everybody waits for, if they do."""
     with Progress(len(ids), quiet=order.as_json) as progress:
         while True:

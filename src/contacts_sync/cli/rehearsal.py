@@ -43,6 +43,8 @@ people = "{people}"
 cron = "* * * * *"
 """
 
+A_QUERY = "SELECT display_name FROM contacts LIMIT 5"
+
 
 @contextmanager
 def rehearsed() -> Iterator[Rehearsal]:
@@ -127,11 +129,7 @@ class Rehearsal:
             _say(f"  {_told(run)}")
         names = self._names(list(self._story.values()))
         _say(f"  in the store: {names[self._story['new']]}; {names[self._story['renamed']]}; ", end="")
-        _say(
-            "the deleted one is gone"
-            if self._story["deleted"] not in names
-            else "the deleted one is STILL THERE"
-        )
+        _say("the deleted one is gone" if self._story["deleted"] not in names else "the deleted one is STILL THERE")
 
     def lose_a_permission(self) -> None:
         """A grant revoked at Google, and what the operator sees."""
@@ -144,9 +142,7 @@ class Rehearsal:
             cyd = connections.get(tx, "cyd")
             kept = contacts.count(tx, "cyd")
         if cyd is not None:
-            _say(
-                f"  cyd is now {cyd.status}: the schedule pauses, {kept} contacts stay, nobody else is touched"
-            )
+            _say(f"  cyd is now {cyd.status}: the schedule pauses, {kept} contacts stay, nobody else is touched")
             _say("  healed by one command: contacts-sync connect cyd")
 
     def say_where_to_look(self) -> None:
@@ -155,7 +151,7 @@ class Rehearsal:
         prefix = f"contacts-sync --config {self._home}/config.toml"
         for words in ("status", "runs list", "contacts search Hopper", "schedule show"):
             _say(f"  {prefix} {words}")
-        _say(f"  sqlite3 {self._home}/contacts-sync.db 'SELECT display_name FROM contacts LIMIT 5'")
+        _say(f"  sqlite3 {self._home}/contacts-sync.db '{A_QUERY}'")
         _say(f"Remove it all with: rm -r {self._home}")
 
     def serve(self) -> None:
@@ -177,9 +173,7 @@ class Rehearsal:
             browser.join()
         grant = oauth.exchange(self._desk.transport, self._desk.oauth, consent, code, now=_now())
         account = oauth.account(self._desk.transport, self._desk.oauth, grant)
-        return connect(
-            self._desk, user_id=user, grant=grant, account=account, schedule=None, switch_account=False
-        )
+        return connect(self._desk, user_id=user, grant=grant, account=account, schedule=None, switch_account=False)
 
     def _run(self, users: Sequence[str]) -> list[Run]:
         """What `run-now` does without a daemon: queue a run each (or find the queued one), carry them out."""
@@ -197,23 +191,17 @@ class Rehearsal:
         with read(self._db) as tx:
             rows = contacts.listing(tx, "ana", limit=0)
         return {
-            row.resource_name: logs.clean(row.display_name or "")
-            for row in rows
-            if row.resource_name in resource_names
+            row.resource_name: logs.clean(row.display_name or "") for row in rows if row.resource_name in resource_names
         }
 
     def _new_desk(self) -> Desk:
-        return open_desk(
-            self._config, self._db, worker_id=new_worker_id(), clock=_now, stop=threading.Event()
-        )
+        return open_desk(self._config, self._db, worker_id=new_worker_id(), clock=_now, stop=threading.Event())
 
 
 def _told(run: Run) -> str:
     """One run in one line."""
     counts = run.counters
-    seconds = (
-        (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else 0.0
-    )
+    seconds = (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else 0.0
     if run.status is not RunStatus.SUCCEEDED:
         return f"{run.user_id:<4} {run.kind} sync {run.status}: {run.error_type}: {run.error_message}"
     return (

@@ -18,19 +18,17 @@ if TYPE_CHECKING:
 @click.option("--all", "everybody", is_flag=True, help="Every connected user.")
 @click.option("--failed", is_flag=True, help="Every connected user whose latest run failed.")
 @click.option("--full", is_flag=True, help="Read everything again.")
-@click.option(
-    "--wait/--no-wait", "wait", default=None, help="Wait for the end, also of a deferred run; or don't wait."
-)
+@click.option("--wait/--no-wait", "wait", default=None, help="Wait for the end, also of a deferred run; or don't wait.")
 @json_option
 @pass_frame
 def command(
     frame: Frame,
     user_ids: tuple[str, ...],
-    everybody: bool,  # noqa: FBT001  (click passes options by name)
-    failed: bool,  # noqa: FBT001  (likewise)
-    full: bool,  # noqa: FBT001  (likewise)
-    wait: bool | None,  # noqa: FBT001  (likewise)
-    as_json: bool,  # noqa: FBT001  (likewise)
+    everybody: bool,
+    failed: bool,
+    full: bool,
+    wait: bool | None,
+    as_json: bool,
 ) -> int:
     """Queue a sync of users now and wait for it. A user's queued or running sync is joined.
 
@@ -43,9 +41,7 @@ def command(
     from contacts_sync.store.engine import read
 
     if sum((bool(user_ids), everybody, failed)) != 1:
-        raise InvalidUsage(
-            "say whom to sync: USER..., --all or --failed", hint="contacts-sync run-now --help"
-        )
+        raise InvalidUsage("say whom to sync: USER..., --all or --failed", hint="contacts-sync run-now --help")
     config = frame.config()
     with frame.store(config) as db:
         with read(db) as tx:

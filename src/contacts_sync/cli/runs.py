@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from contacts_sync.cli.frame import Frame, checked_user_id, json_option, linked, now, pass_frame
+
+if TYPE_CHECKING:
+    from contacts_sync.model import Run
 
 STATUSES = ("queued", "running", "succeeded", "failed", "cancelled")
 
@@ -17,12 +22,10 @@ def command() -> None:
 @command.command("list")
 @click.option("--user", "user_id", help="Only this user's.")
 @click.option("--status", type=click.Choice(STATUSES), help="Only runs in this state.")
-@click.option(
-    "--limit", type=click.IntRange(min=0), default=50, show_default=True, help="At most so many; 0 = all."
-)
+@click.option("--limit", type=click.IntRange(min=0), default=50, show_default=True, help="At most so many; 0 = all.")
 @json_option
 @pass_frame
-def list_runs(frame: Frame, user_id: str | None, status: str | None, limit: int, as_json: bool) -> None:  # noqa: FBT001  (click passes options by name)
+def list_runs(frame: Frame, user_id: str | None, status: str | None, limit: int, as_json: bool) -> None:
     """List runs, newest first.
 
     Example: contacts-sync runs list --status failed
@@ -70,7 +73,7 @@ def list_runs(frame: Frame, user_id: str | None, status: str | None, limit: int,
     print_table(columns, rows)
 
 
-def _counts(run):  # type: ignore[no-untyped-def]
+def _counts(run: Run) -> tuple[int, int, int]:
     counters = run.counters
     return counters.contacts_imported, counters.contacts_updated, counters.contacts_deleted
 
@@ -79,7 +82,7 @@ def _counts(run):  # type: ignore[no-untyped-def]
 @click.argument("run_id", metavar="ID", type=int)
 @json_option
 @pass_frame
-def show(frame: Frame, run_id: int, as_json: bool) -> None:  # noqa: FBT001  (click passes options by name)
+def show(frame: Frame, run_id: int, as_json: bool) -> None:
     """Show one run with its error and traceback.
 
     Example: contacts-sync runs show 17
@@ -106,7 +109,7 @@ def show(frame: Frame, run_id: int, as_json: bool) -> None:  # noqa: FBT001  (cl
 @click.option("--no-wait", is_flag=True, help="Queue only.")
 @json_option
 @pass_frame
-def retry(frame: Frame, run_ids: tuple[int, ...], no_wait: bool, as_json: bool) -> int:  # noqa: FBT001  (click passes options by name)
+def retry(frame: Frame, run_ids: tuple[int, ...], no_wait: bool, as_json: bool) -> int:
     """Queue a new run for the user of a run that has failed, and wait for it.
 
     Example: contacts-sync runs retry 17
@@ -128,7 +131,7 @@ def retry(frame: Frame, run_ids: tuple[int, ...], no_wait: bool, as_json: bool) 
 @click.argument("run_id", metavar="ID", type=int)
 @json_option
 @pass_frame
-def approve(frame: Frame, run_id: int, as_json: bool) -> None:  # noqa: FBT001  (click passes options by name)
+def approve(frame: Frame, run_id: int, as_json: bool) -> None:
     """Let a run that was stopped as a mass deletion remove what it wanted to, once.
 
     Queues a new full run.
@@ -168,7 +171,7 @@ def approve(frame: Frame, run_id: int, as_json: bool) -> None:  # noqa: FBT001  
 @click.option("--keep", metavar="DURATION", help="Keep ended runs younger than this; default: as configured.")
 @json_option
 @pass_frame
-def prune(frame: Frame, keep: str | None, as_json: bool) -> None:  # noqa: FBT001  (click passes options by name)
+def prune(frame: Frame, keep: str | None, as_json: bool) -> None:
     """Forget old ended runs, as the daemon does by itself every hour.
 
     Example: contacts-sync runs prune --keep 90d
@@ -181,11 +184,7 @@ def prune(frame: Frame, keep: str | None, as_json: bool) -> None:  # noqa: FBT00
 
     config = frame.config()
     try:
-        ages = (
-            (parse_duration(keep),) * 2
-            if keep
-            else (config.history.keep_succeeded, config.history.keep_failed)
-        )
+        ages = (parse_duration(keep),) * 2 if keep else (config.history.keep_succeeded, config.history.keep_failed)
     except ValueError as error:
         raise InvalidUsage(f"--keep is {keep!r}, expected {error}") from None
     before = [now() - age if age is not None else None for age in ages]

@@ -19,6 +19,8 @@ from contacts_sync.cli.frame import (
 from contacts_sync.errors import InvalidUsage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from contacts_sync.config import Config
     from contacts_sync.model import Schedule
     from contacts_sync.store.engine import Transaction
@@ -33,7 +35,7 @@ def command() -> None:
 @click.argument("user_id", metavar="[USER]", required=False)
 @json_option
 @pass_frame
-def show(frame: Frame, user_id: str | None, as_json: bool) -> None:  # noqa: FBT001  (click passes options by name)
+def show(frame: Frame, user_id: str | None, as_json: bool) -> None:
     """Show schedules and next runs.
 
     Example: contacts-sync schedule show
@@ -83,7 +85,7 @@ def _default(config: Config) -> Schedule:
 @click.option("--timezone", help="An IANA name; default: the user's present one, else the configured one.")
 @json_option
 @pass_frame
-def set_(frame: Frame, user_id: str, cron: str, timezone: str | None, as_json: bool) -> None:  # noqa: FBT001  (click passes options by name)
+def set_(frame: Frame, user_id: str, cron: str, timezone: str | None, as_json: bool) -> None:
     """Give USER a schedule of its own.
 
     Example: contacts-sync schedule set alice --cron "30 3 * * *" --timezone Europe/Berlin
@@ -103,7 +105,7 @@ def set_(frame: Frame, user_id: str, cron: str, timezone: str | None, as_json: b
 @user_argument
 @json_option
 @pass_frame
-def reset(frame: Frame, user_id: str, as_json: bool) -> None:  # noqa: FBT001  (click passes options by name)
+def reset(frame: Frame, user_id: str, as_json: bool) -> None:
     """Let USER follow the configured schedule again.
 
     Example: contacts-sync schedule reset alice
@@ -111,7 +113,14 @@ def reset(frame: Frame, user_id: str, as_json: bool) -> None:  # noqa: FBT001  (
     _change(frame, frame.config(), user_id, lambda _tx: (None, None), as_json=as_json)
 
 
-def _change(frame: Frame, config: Config, user_id: str, change, *, as_json: bool) -> None:  # type: ignore[no-untyped-def]
+def _change(
+    frame: Frame,
+    config: Config,
+    user_id: str,
+    change: Callable[[Transaction], tuple[str | None, str | None]],
+    *,
+    as_json: bool,
+) -> None:
     from contacts_sync.cli.output import instant, print_json, say
     from contacts_sync.cli.status import next_run
     from contacts_sync.daemon.reconcile import effective
@@ -147,11 +156,11 @@ def preview(
     timezone: str | None,
     first: str,
     last: str,
-    as_json: bool,  # noqa: FBT001  (click passes options by name)
+    as_json: bool,
 ) -> None:
-    """List the slots of a span of days, for USER or for --cron.
+    """List the slots of a span of days, for USER or for --cron and --timezone.
 
-    Example: contacts-sync schedule preview --cron "30 2 * * *" --timezone Europe/Berlin --from 2026-03-28 --to 2026-03-31
+    Example: contacts-sync schedule preview alice --from 2026-03-28 --to 2026-04-01
     """
     from contacts_sync.cli.output import instant, print_json, print_table
     from contacts_sync.timetable import compile_schedule
@@ -164,9 +173,7 @@ def preview(
     start, end = (_midnight(text, schedule.timezone) for text in (first, last))
     slots = list(timetable.between(start, end))
     if as_json:
-        listed = [
-            {"slot": slot.local.isoformat(timespec="minutes"), "at": instant(slot.at)} for slot in slots
-        ]
+        listed = [{"slot": slot.local.isoformat(timespec="minutes"), "at": instant(slot.at)} for slot in slots]
         print_json({"slots": listed})
     else:
         print_table(

@@ -48,9 +48,7 @@ CONTACT_FIELDS = (
 
 def run_document(run: Run) -> dict[str, Any]:
     """A run."""
-    plain = {
-        name: instant(getattr(run, name)) if name in RUN_TIMES else getattr(run, name) for name in RUN_FIELDS
-    }
+    plain = {name: instant(getattr(run, name)) if name in RUN_TIMES else getattr(run, name) for name in RUN_FIELDS}
     return {**plain, **{name: getattr(run.counters, name) for name in Counters.__slots__}}
 
 

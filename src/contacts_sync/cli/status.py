@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.argument("user_id", metavar="[USER]", required=False)
 @json_option
 @pass_frame
-def command(frame: Frame, user_id: str | None, as_json: bool) -> None:  # noqa: FBT001  (click passes options by name)
+def command(frame: Frame, user_id: str | None, as_json: bool) -> None:
     """Show the daemon and every user: account, state, last success, next run, what is wrong.
 
     Example: contacts-sync status
@@ -97,10 +97,8 @@ def _users(tx: Transaction, config: Config) -> list[dict[str, Any]]:
     return users
 
 
-def next_run(
-    connection: Connection, schedule: Any, at: datetime, config: Config
-) -> tuple[datetime | None, str | None]:
-    """When the user's next scheduled run starts (None while nothing is scheduled), or what is wrong with the schedule."""
+def next_run(connection: Connection, schedule: Any, at: datetime, config: Config) -> tuple[datetime | None, str | None]:
+    """When the user's next scheduled run starts (None while paused), or what is wrong with the schedule."""
     from contacts_sync.errors import InvalidUsage
     from contacts_sync.model import ConnectionStatus
     from contacts_sync.timetable import compile_schedule, spread_offset

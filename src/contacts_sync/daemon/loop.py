@@ -100,11 +100,7 @@ class Loop:
         except ContactsSyncError as error:
             log.error("reload_refused", error=str(error), hint=error.hint)
             return
-        kept = [
-            section
-            for section in fresh.sections()
-            if section not in RELOADABLE and self._differs(section, fresh)
-        ]
+        kept = [section for section in fresh.sections() if section not in RELOADABLE and self._differs(section, fresh)]
         self._config = replace(self._config, **{section: getattr(fresh, section) for section in RELOADABLE})
         self._crew.desk = self._desk = replace(self._desk, settings=fresh.sync)
         self._crew.resize(fresh.sync.workers)

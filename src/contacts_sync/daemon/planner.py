@@ -128,9 +128,7 @@ class Planner:
         self._broken = broken
 
 
-def _missed(
-    timetable: Timetable, connection: Connection, covered: datetime | None, now: datetime
-) -> Slot | None:
+def _missed(timetable: Timetable, connection: Connection, covered: datetime | None, now: datetime) -> Slot | None:
     since = max(connection.scheduled_since, covered or connection.scheduled_since)
     return timetable.latest(now, since=since)
 

@@ -83,6 +83,4 @@ class Scheduler:
     def _put(self, user: str, timetable: Timetable) -> None:
         trigger = self._shared.setdefault(timetable, SlotTrigger(timetable))
         self._triggers[user] = trigger
-        self._clock.add_job(
-            self.fired.put, trigger, args=(user,), id=JOB_ID.format(user), replace_existing=True
-        )
+        self._clock.add_job(self.fired.put, trigger, args=(user,), id=JOB_ID.format(user), replace_existing=True)

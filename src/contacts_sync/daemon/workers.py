@@ -141,8 +141,7 @@ def _unfinished(desk: Desk, run_ids: Collection[int]) -> bool:
     now = desk.clock()
     probing = paused is None or paused.next_probe_at <= now
     return any(
-        run.status is RunStatus.RUNNING
-        or (run.status is RunStatus.QUEUED and run.not_before <= now and probing)
+        run.status is RunStatus.RUNNING or (run.status is RunStatus.QUEUED and run.not_before <= now and probing)
         for run in current
     )
 
@@ -192,7 +191,5 @@ def beat(desk: Desk, node: Node) -> list[Run]:
         runs.renew(tx, desk.worker_id, now, desk.lease)
         taken = runs.take_back(tx, now)
     for run in taken:
-        log.warning(
-            "run_taken_back", user=run.user_id, run_id=run.id, status=str(run.status), starts=run.starts
-        )
+        log.warning("run_taken_back", user=run.user_id, run_id=run.id, status=str(run.status), starts=run.starts)
     return taken

@@ -32,9 +32,7 @@ RATE_LIMITS = {"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "R
 API_DISABLED = {"SERVICE_DISABLED", "accessNotConfigured"}
 CLIENT_ERRORS = {"invalid_client", "unauthorized_client", "deleted_client", "disabled_client", "org_internal"}
 DEAD_GRANTS = {"invalid_grant", "access_denied", "admin_policy_enforced", "account_deleted"}
-ENABLE_API = (
-    "enable the People API for your project in Google's console: APIs & Services, Library, People API"
-)
+ENABLE_API = "enable the People API for your project in Google's console: APIs & Services, Library, People API"
 CHECK_CLIENT = "check google.client_secrets_file: the OAuth client is wrong, deleted or disabled"
 CONSENT_AGAIN = "the user must consent again: contacts-sync connect USER"
 
@@ -49,7 +47,7 @@ class _Refusal:
     link: str = ""
 
 
-def judge(
+def judge(  # noqa: PLR0911  (a table, a row a line)
     status: int, headers: Mapping[str, str], body: bytes, *, carried_sync_token: bool, now: datetime
 ) -> SyncError:
     """What an answer of the People API other than 200 means."""
@@ -66,9 +64,7 @@ def judge(
     if status == 403:
         return _forbidden(said)
     if 300 <= status < 400:
-        return RequestRejected(
-            f"Google's address answers with a redirect (HTTP {status}), which is not followed"
-        )
+        return RequestRejected(f"Google's address answers with a redirect (HTTP {status}), which is not followed")
     if status == 404 and not said.status:
         return OperatorTrouble(
             "no People API at the configured address (HTTP 404)", hint="check google.endpoints.people"
@@ -101,7 +97,9 @@ def _forbidden(said: _Refusal) -> SyncError:
     return RequestRejected(f"Google forbids the request (HTTP 403 {said.status})".replace(" )", ")"))
 
 
-def judge_token_answer(status: int, headers: Mapping[str, str], body: bytes, *, now: datetime) -> SyncError:
+def judge_token_answer(  # noqa: PLR0911  (a table, a row a line)
+    status: int, headers: Mapping[str, str], body: bytes, *, now: datetime
+) -> SyncError:
     """What an answer of the token or revocation endpoint other than 200 means (RFC 6749 section 5.2)."""
     wait = retry_after(headers, now)
     error, description = _oauth_error(body)

@@ -1,4 +1,4 @@
-"""One pool of connections shared by every session; timeouts on every call, gzip, pacing, nothing followed or guessed."""
+"""One pool of connections shared by every session; timeouts on every call, gzip, pacing, no redirects."""
 
 from __future__ import annotations
 
@@ -97,9 +97,7 @@ def _trust(ca_file: str) -> ssl.SSLContext:
         try:
             context.load_verify_locations(ca_file)
         except OSError as error:  # ssl.SSLError is one
-            raise ConfigurationError(
-                f"google.endpoints.ca_file {ca_file} can't be used: {error.strerror}"
-            ) from None
+            raise ConfigurationError(f"google.endpoints.ca_file {ca_file} can't be used: {error.strerror}") from None
     return context
 
 
@@ -114,9 +112,7 @@ def prepare(session: requests.Session, adapter: HTTPAdapter, *, proxy: str) -> N
         session.proxies = {"http": proxy, "https": proxy}
 
 
-def get(
-    transport: Transport, url: str, *, params: Mapping[str, str], access_token: str, user_id: str
-) -> Answer:
+def get(transport: Transport, url: str, *, params: Mapping[str, str], access_token: str, user_id: str) -> Answer:
     """GET with a bearer token. Raises `PassingTrouble` and its kin if no whole answer arrives."""
     transport.pacer.wait(user_id)
     headers = {"Authorization": f"Bearer {access_token}"}

@@ -38,9 +38,7 @@ class Listener:
         try:
             self._server = _Server(("127.0.0.1", port), _Handler)
         except OSError as error:
-            raise InvalidUsage(
-                f"port {port} can't be used: {error.strerror}", hint="choose another port"
-            ) from None
+            raise InvalidUsage(f"port {port} can't be used: {error.strerror}", hint="choose another port") from None
 
     @property
     def redirect_uri(self) -> str:

@@ -106,9 +106,7 @@ def parse_redirect(consent: Consent, pasted: str) -> str:
     text = "".join(pasted.split())
     if "://" not in text:
         if not re.fullmatch(r"[\w/%.~-]{10,512}", text):
-            raise ConsentFailed(
-                "that is neither the address you ended at nor a code", hint="paste the whole address"
-            )
+            raise ConsentFailed("that is neither the address you ended at nor a code", hint="paste the whole address")
         return text.replace("%2F", "/").replace("%2f", "/")
     given, wanted = urlsplit(text), urlsplit(consent.redirect_uri)
     if (given.scheme, given.netloc, given.path or "/") != (wanted.scheme, wanted.netloc, wanted.path or "/"):
@@ -121,9 +119,7 @@ def parse_redirect(consent: Consent, pasted: str) -> str:
 # -- tokens
 
 
-def exchange(
-    transport: Transport, client: OAuthClient, consent: Consent, code: str, *, now: datetime
-) -> Grant:
+def exchange(transport: Transport, client: OAuthClient, consent: Consent, code: str, *, now: datetime) -> Grant:
     """The grant for an authorization code.
 
     Raises `ConsentFailed` if access to contacts wasn't granted or no refresh token came (then the grant is revoked),
@@ -132,7 +128,6 @@ def exchange(
     answer = _ask(
         transport,
         client,
-        "access_token_response",
         lambda session: session.fetch_token(
             _as_https(client.token),
             code=code,
@@ -151,9 +146,7 @@ def exchange(
 def _check_consent(transport: Transport, client: OAuthClient, grant: Grant) -> None:
     if not SUFFICIENT & set(grant.scopes):
         _revoke_quietly(transport, client, grant)
-        raise ConsentFailed(
-            "access to contacts was not granted", hint="begin again, and tick the box for contacts"
-        )
+        raise ConsentFailed("access to contacts was not granted", hint="begin again, and tick the box for contacts")
     if not grant.refresh_token:
         raise ConsentFailed(
             "Google gave no refresh token",
@@ -177,7 +170,6 @@ def refresh(transport: Transport, client: OAuthClient, grant: Grant, *, now: dat
     answer = _ask(
         transport,
         client,
-        "refresh_token_response",
         lambda session: session.refresh_token(
             _as_https(client.token),
             refresh_token=grant.refresh_token,
@@ -202,9 +194,9 @@ def needs_refresh(grant: Grant, now: datetime) -> bool:
 def _ask(
     transport: Transport,
     client: OAuthClient,
-    hook: str,
     ask: Callable[[OAuth2Session], Any],
-    **options: str,
+    *,
+    redirect_uri: str | None = None,
 ) -> dict[str, Any]:
     """Let requests-oauthlib ask the token endpoint, with our adapter below and our judgement of the answer."""
     told: list[dict[str, Any]] = []
@@ -214,10 +206,11 @@ def _ask(
         response._content = json.dumps({**told[-1], "expires_in": 3600}).encode()  # noqa: SLF001  (oauthlib chokes on odd values; we read the original)
         return response
 
-    with OAuth2Session(client.client_id, **options) as session:
+    with OAuth2Session(client.client_id, redirect_uri=redirect_uri) as session:
         prepare(session, transport.adapter, proxy=transport.session.proxies.get("https", ""))
         session.mount(_as_https(client.token), _ToConfigured(transport.adapter, client.token))
-        session.register_compliance_hook(hook, judged)
+        session.register_compliance_hook("access_token_response", judged)
+        session.register_compliance_hook("refresh_token_response", judged)
         try:
             ask(session)
         except requests.TooManyRedirects:
@@ -227,9 +220,7 @@ def _ask(
         except requests.RequestException as trouble:
             raise faults.judge_transport(trouble) from None
         except OAuth2Error as error:
-            raise PassingTrouble(
-                f"the token endpoint's answer is not understood ({type(error).__name__})"
-            ) from None
+            raise PassingTrouble(f"the token endpoint's answer is not understood ({type(error).__name__})") from None
         finally:
             session.adapters.clear()  # the pool below is shared: closing this session must not close it
     return told[0]
@@ -256,9 +247,7 @@ def _as_https(url: str) -> str:
 def _token_answer(response: requests.Response) -> dict[str, Any]:
     """The token endpoint's JSON, or the one error of ours that says what to do."""
     if response.status_code != 200:
-        raise faults.judge_token_answer(
-            response.status_code, response.headers, response.content, now=datetime.now(UTC)
-        )
+        raise faults.judge_token_answer(response.status_code, response.headers, response.content, now=datetime.now(UTC))
     try:
         answer = json.loads(response.content)
     except (ValueError, RecursionError):
@@ -287,9 +276,7 @@ def _text(answer: dict[str, Any], name: str) -> str:
 def _seconds(answer: dict[str, Any], name: str) -> timedelta | None:
     """A positive number of seconds; anything else is none."""
     value = answer.get(name)
-    number = (
-        int(value) if isinstance(value, int | float | str) and re.fullmatch(r"\d{1,9}", str(value)) else 0
-    )
+    number = int(value) if isinstance(value, int | float | str) and re.fullmatch(r"\d{1,9}", str(value)) else 0
     return timedelta(seconds=number) if number else None
 
 
@@ -300,9 +287,7 @@ def account(transport: Transport, client: OAuthClient, grant: Grant) -> Account:
     """Who gave consent. Raises `ConsentFailed` if Google doesn't say, `PassingTrouble` and its kin."""
     answer = get(transport, client.userinfo, params={}, access_token=grant.access_token, user_id="")
     if answer.status != 200:
-        raise faults.judge(
-            answer.status, answer.headers, answer.body, carried_sync_token=False, now=datetime.now(UTC)
-        )
+        raise faults.judge(answer.status, answer.headers, answer.body, carried_sync_token=False, now=datetime.now(UTC))
     try:
         found = json.loads(answer.body)
     except ValueError:

@@ -85,12 +85,8 @@ def fetch_groups(client: PeopleClient, access_token: str, *, user_id: str) -> Gr
         page_tokens.append(next_token)
 
 
-def _get(
-    client: PeopleClient, path: str, params: Mapping[str, str], access_token: str, user_id: str
-) -> Answer:
-    return get(
-        client.transport, client.base_url + path, params=params, access_token=access_token, user_id=user_id
-    )
+def _get(client: PeopleClient, path: str, params: Mapping[str, str], access_token: str, user_id: str) -> Answer:
+    return get(client.transport, client.base_url + path, params=params, access_token=access_token, user_id=user_id)
 
 
 def _checked(answer: Answer, *, page_token: str | None = None, sync_token: str | None = None) -> bytes:

@@ -25,7 +25,7 @@ REPLACEMENT = rb"\ufffd"
 LEAP_YEAR = 2024
 
 
-class _Struct(msgspec.Struct, rename="camel", frozen=True):
+class _Struct(msgspec.Struct, rename="camel"):
     pass
 
 
@@ -232,11 +232,11 @@ def _person(found: _Person, raw: bytes) -> Person:
         display_name=_display_name(name, organization, emails, phones),
         given_name=name.given_name if name else None,
         family_name=name.family_name if name else None,
-        nickname=_value(_best(found.nicknames)),
+        nickname=_text(found.nicknames),
         organization=organization.name if organization else None,
         job_title=organization.title if organization else None,
         birthday=_birthday(_best(found.birthdays)),
-        notes=_value(_best(found.biographies)),
+        notes=_text(found.biographies),
         photo_url=next((photo.url for photo in _own(found.photos) if photo.url and not photo.default), None),
         emails=emails,
         phones=phones,
@@ -274,8 +274,9 @@ def _best(items: list[Item]) -> Item | None:
     return own[0] if own else None
 
 
-def _value(item: _Value | None) -> str | None:
-    return item.value if item else None
+def _text(items: list[_Value]) -> str | None:
+    best: _Value | None = _best(items)
+    return best.value if best else None
 
 
 def _display_name(
@@ -295,9 +296,7 @@ def _whole(name: _Name) -> str:
 
 
 def _emails(found: _Person) -> tuple[Email, ...]:
-    return tuple(
-        Email(one.value, one.type, _is_primary(one)) for one in _own(found.email_addresses) if one.value
-    )
+    return tuple(Email(one.value, one.type, _is_primary(one)) for one in _own(found.email_addresses) if one.value)
 
 
 def _phones(found: _Person) -> tuple[Phone, ...]:

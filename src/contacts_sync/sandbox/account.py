@@ -49,9 +49,7 @@ class Account:
         self._labels: dict[str, Label] = {}
         self._listings: dict[str, Listing] = {}
         for name in SYSTEM_GROUPS:
-            self._labels[f"contactGroups/{name}"] = Label(
-                f"contactGroups/{name}", name, 0, now(), system=True
-            )
+            self._labels[f"contactGroups/{name}"] = Label(f"contactGroups/{name}", name, 0, now(), system=True)
 
     def add_person(self, **fields: Unpack[PersonFields]) -> str:
         """A new person in My Contacts; returns its resource name."""
@@ -156,9 +154,7 @@ class Account:
         """Access tokens die early (401); refresh tokens stay good."""
         self._grants.expire_access(self.email)
 
-    def people(
-        self, fields: Collection[str] = PERSON_FIELDS, *, profiles: bool = False
-    ) -> dict[str, dict[str, Any]]:
+    def people(self, fields: Collection[str] = PERSON_FIELDS, *, profiles: bool = False) -> dict[str, dict[str, Any]]:
         """The truth: each person by resource name, as a full listing with the mask shows it; `profiles` when
         the request doesn't restrict itself to the CONTACT source.
         """
@@ -230,9 +226,7 @@ class Account:
         return [label for label in self._labels.values() if not label.deleted]
 
     def _labels_since(self, since: int) -> list[Label]:
-        return sorted(
-            (label for label in self._labels.values() if label.seq > since), key=lambda label: label.seq
-        )
+        return sorted((label for label in self._labels.values() if label.seq > since), key=lambda label: label.seq)
 
     def _label(self, label: str) -> Label:
         for known in self._live_labels():

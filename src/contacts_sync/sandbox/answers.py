@@ -103,9 +103,7 @@ def invalid_argument(message: str = "Request contains an invalid argument.") -> 
 
 def expired_sync_token(status: str = "FAILED_PRECONDITION") -> Answer:
     """400 as Google answers a sync token that is too old; both words for `status` were seen in the wild."""
-    return google_error(
-        400, status, EXPIRED_SYNC_TOKEN, error_info("EXPIRED_SYNC_TOKEN", "people.googleapis.com")
-    )
+    return google_error(400, status, EXPIRED_SYNC_TOKEN, error_info("EXPIRED_SYNC_TOKEN", "people.googleapis.com"))
 
 
 def unauthenticated() -> Answer:

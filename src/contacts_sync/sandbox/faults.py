@@ -16,9 +16,7 @@ from contacts_sync.sandbox import answers
 from contacts_sync.sandbox.answers import HTML, JSON, Answer, encode, error_info, google_error, html_answer
 
 PROJECT = "000000000000"
-_ACTIVATION = (
-    f"https://console.developers.google.com/apis/api/people.googleapis.com/overview?project={PROJECT}"
-)
+_ACTIVATION = f"https://console.developers.google.com/apis/api/people.googleapis.com/overview?project={PROJECT}"
 
 
 class Delivery(Enum):
@@ -81,9 +79,7 @@ def internal_error() -> Fault:
 
 def unavailable(retry_after: str | None = None) -> Fault:
     """503 in Google's envelope; `retry_after` as the header says it: seconds or an HTTP date."""
-    return Fault(
-        google_error(503, "UNAVAILABLE", "The service is currently unavailable.", headers=_wait(retry_after))
-    )
+    return Fault(google_error(503, "UNAVAILABLE", "The service is currently unavailable.", headers=_wait(retry_after)))
 
 
 def bad_gateway() -> Fault:

@@ -45,9 +45,7 @@ def authorize(world: World, client: Client, consent: Consent, request: Request) 
     """GET of the authorization endpoint: a redirect to the client, a page for a human, or an error page."""
     problem = _request_problem(client, request)
     if problem:
-        return html_answer(
-            f"<title>Error {problem}</title><h1>Access blocked</h1><p>Error {problem}</p>", 400
-        )
+        return html_answer(f"<title>Error {problem}</title><h1>Access blocked</h1><p>Error {problem}</p>", 400)
     account = consent.choose(world, request)
     asked = _full_names(request.param("scope"))
     if consent.human and not request.param("decision"):
@@ -108,9 +106,7 @@ def _request_problem(client: Client, request: Request) -> str:
 
 def _is_loopback(uri: str) -> bool:
     parts = urlsplit(uri)
-    return (
-        parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost") and not parts.fragment
-    )
+    return parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost") and not parts.fragment
 
 
 def _full_names(scope: str) -> tuple[str, ...]:

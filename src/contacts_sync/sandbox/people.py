@@ -105,9 +105,7 @@ def _known_parameters(request: Request, names: set[str]) -> None:
 def _view(request: Request) -> View:
     fields = _fields(request, "personFields", set(PERSON_FIELDS))
     if not fields:
-        raise RefusedError(
-            answers.invalid_argument("personFields mask is required. Please specify valid paths.")
-        )
+        raise RefusedError(answers.invalid_argument("personFields mask is required. Please specify valid paths."))
     sources = {source.removeprefix("READ_SOURCE_TYPE_") for source in request.query.get("sources", [])}
     if not sources <= _SOURCES or request.param("sortOrder") not in _SORT_ORDERS | {""}:
         raise RefusedError(answers.invalid_argument())
@@ -180,9 +178,7 @@ def _since(request: Request) -> int | None:
     return int(parts[2]) if parts else None
 
 
-def _token_parts(
-    account: Account, request: Request, listing_id: str, listing: Listing, *, more: bool
-) -> list[bytes]:
+def _token_parts(account: Account, request: Request, listing_id: str, listing: Listing, *, more: bool) -> list[bytes]:
     if more:
         return [b'"nextPageToken":' + encode(seal("page", listing_id, page_number(request) + 1))]
     if request.param("requestSyncToken").lower() != "true":

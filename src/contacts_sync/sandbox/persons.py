@@ -111,9 +111,7 @@ def _items(contact: Contact, name: str, view: View) -> list[dict[str, Any]]:
     if contact.deleted:
         return []
     items = _memberships(contact) if name == "memberships" else contact.content.get(name, [])
-    complete = [
-        _with_metadata(item, contact.source_id, position, name) for position, item in enumerate(items)
-    ]
+    complete = [_with_metadata(item, contact.source_id, position, name) for position, item in enumerate(items)]
     return [item for item in complete if view.profiles or item["metadata"]["source"]["type"] == "CONTACT"]
 
 

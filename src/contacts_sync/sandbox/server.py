@@ -108,9 +108,7 @@ class Sandbox:
         """Writes the request down and says what trouble it meets: mostly none."""
         where, owner = _place(request), _owner(self, request)
         query = {name: values[-1] for name, values in request.query.items()}
-        self.requests.append(
-            RecordedRequest(request.method, request.path, query, self.world.now(), where, owner)
-        )
+        self.requests.append(RecordedRequest(request.method, request.path, query, self.world.now(), where, owner))
         page, carried = people.page_number(request), bool(request.param("syncToken"))
         found = self.faults.strike(Circumstances(where, owner, page, carried))
         return found or Fault()

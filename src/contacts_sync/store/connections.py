@@ -117,9 +117,7 @@ def _keep_grant(tx: Transaction, user_id: str, sealed: str) -> None:
     )
 
 
-def set_schedule(
-    tx: Transaction, user_id: str, cron: str | None, timezone: str | None, *, now: datetime
-) -> bool:
+def set_schedule(tx: Transaction, user_id: str, cron: str | None, timezone: str | None, *, now: datetime) -> bool:
     """Give a user another schedule from now on, None for the configured default; False for nobody's."""
     values = {"cron": cron, "timezone": timezone, "scheduled_since": now}
     changed = tx.execute(update(table).where(table.c.user_id == user_id).values(values)).rowcount
@@ -130,9 +128,7 @@ def set_schedule(
 def needs_reauth(tx: Transaction, user_id: str, reason: str) -> None:
     """The user's grant is dead: nothing runs until the user connects again."""
     is_linked = (table.c.user_id == user_id) & (table.c.status == ConnectionStatus.CONNECTED)
-    tx.execute(
-        update(table).where(is_linked).values(status=ConnectionStatus.NEEDS_REAUTH, reauth_reason=reason)
-    )
+    tx.execute(update(table).where(is_linked).values(status=ConnectionStatus.NEEDS_REAUTH, reauth_reason=reason))
     _bump(tx)
 
 

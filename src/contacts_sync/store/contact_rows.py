@@ -109,11 +109,7 @@ def _emails(tx: Transaction, ids: Iterable[int]) -> defaultdict[int, list[Email]
     found: defaultdict[int, list[Email]] = defaultdict(list)
     table = contact_emails.c
     for chunk in chunks(ids):
-        query = (
-            select(contact_emails)
-            .where(table.contact_id.in_(chunk))
-            .order_by(table.contact_id, table.position)
-        )
+        query = select(contact_emails).where(table.contact_id.in_(chunk)).order_by(table.contact_id, table.position)
         for row in tx.execute(query):
             found[row.contact_id].append(Email(row.value, row.type, row.is_primary))
     return found
@@ -123,11 +119,7 @@ def _phones(tx: Transaction, ids: Iterable[int]) -> defaultdict[int, list[Phone]
     found: defaultdict[int, list[Phone]] = defaultdict(list)
     table = contact_phones.c
     for chunk in chunks(ids):
-        query = (
-            select(contact_phones)
-            .where(table.contact_id.in_(chunk))
-            .order_by(table.contact_id, table.position)
-        )
+        query = select(contact_phones).where(table.contact_id.in_(chunk)).order_by(table.contact_id, table.position)
         for row in tx.execute(query):
             found[row.contact_id].append(Phone(row.value, row.canonical, row.type, row.is_primary))
     return found

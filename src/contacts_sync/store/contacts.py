@@ -46,9 +46,7 @@ __all__ = [
 ]
 
 IDENTITY = [contacts.c[name] for name in ("id", "resource_name", "source_id", "etag")]
-PLAIN = [
-    column.name for column in contacts.c if column.name not in ("id", "user_id", "resource_name", "synced_at")
-]
+PLAIN = [column.name for column in contacts.c if column.name not in ("id", "user_id", "resource_name", "synced_at")]
 
 # -- what is known
 
@@ -85,11 +83,7 @@ def known_names(tx: Transaction, user_id: str) -> dict[str, int]:
 def payloads(tx: Transaction, ids: Iterable[int]) -> dict[int, str]:
     """Google's JSON text by contact id."""
     wanted = select(contacts.c.id, contacts.c.payload)
-    return {
-        row.id: row.payload
-        for chunk in chunks(ids)
-        for row in tx.execute(wanted.where(contacts.c.id.in_(chunk)))
-    }
+    return {row.id: row.payload for chunk in chunks(ids) for row in tx.execute(wanted.where(contacts.c.id.in_(chunk)))}
 
 
 def count(tx: Transaction, user_id: str) -> int:
@@ -122,9 +116,7 @@ def _step_aside(tx: Transaction, changes: Iterable[ContactUpdate]) -> None:
     wanted = {change.id: change.person.resource_name for change in changes}
     for chunk in chunks(wanted):
         rows = tx.execute(select(contacts.c.id, contacts.c.resource_name).where(contacts.c.id.in_(chunk)))
-        moving = [
-            {"of_id": id_, "resource_name": f"moving/{id_}"} for id_, name in rows if name != wanted[id_]
-        ]
+        moving = [{"of_id": id_, "resource_name": f"moving/{id_}"} for id_, name in rows if name != wanted[id_]]
         _execute_many(tx, update(contacts).where(contacts.c.id == bindparam("of_id")), moving)
 
 
@@ -143,19 +135,13 @@ def _row(person: Person, now: datetime) -> dict[str, Any]:
 
 
 def _write_values(tx: Transaction, people: Mapping[int, Person]) -> None:
-    emails = [
-        row for id_, person in people.items() for row in _value_rows(id_, person.emails, contact_emails)
-    ]
-    phones = [
-        row for id_, person in people.items() for row in _value_rows(id_, person.phones, contact_phones)
-    ]
+    emails = [row for id_, person in people.items() for row in _value_rows(id_, person.emails, contact_emails)]
+    phones = [row for id_, person in people.items() for row in _value_rows(id_, person.phones, contact_phones)]
     _execute_many(tx, insert(contact_emails), emails)
     _execute_many(tx, insert(contact_phones), phones)
 
 
-def _value_rows(
-    contact_id: int, values: Sequence[Email] | Sequence[Phone], table: Table
-) -> Iterator[dict[str, Any]]:
+def _value_rows(contact_id: int, values: Sequence[Email] | Sequence[Phone], table: Table) -> Iterator[dict[str, Any]]:
     names = [column.name for column in table.c if column.name not in ("contact_id", "position")]
     for position, value in enumerate(values):
         yield {

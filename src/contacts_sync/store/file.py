@@ -21,9 +21,7 @@ def refuse_foreign(path: Path) -> None:
     """Raise `StoreUnusable` unless the file is a store of ours. Only looks at the header: changes nothing."""
     header = _header(path)
     if not header.startswith(MAGIC):
-        raise StoreUnusable(
-            f"{path} is not a database", hint="move it away, or set database.url to another file"
-        )
+        raise StoreUnusable(f"{path} is not a database", hint="move it away, or set database.url to another file")
     if int.from_bytes(header[APPLICATION_ID_AT]) != dialect.APPLICATION_ID:
         raise StoreUnusable(
             f"{path} is another program's database", hint="set database.url to a file of contacts-sync's own"

@@ -62,17 +62,13 @@ def revision_of(tx: Transaction) -> str | None:
 def refuse_newer(revision: str | None) -> None:
     """Raise `StoreUnusable`, naming both revisions, for a store from a later program."""
     if revision is not None and revision not in REVISIONS:
-        raise StoreUnusable(
-            f"the store is at revision {revision!r}, newer than this program's {head()!r}", hint=NEWER
-        )
+        raise StoreUnusable(f"the store is at revision {revision!r}, newer than this program's {head()!r}", hint=NEWER)
 
 
 def refuse_older(revision: str | None) -> None:
     """Raise `StoreUnusable` for a store that must be upgraded first."""
     if revision != head():
-        raise StoreUnusable(
-            f"the store is at revision {revision!r}, this program needs {head()!r}", hint=COMMAND
-        )
+        raise StoreUnusable(f"the store is at revision {revision!r}, this program needs {head()!r}", hint=COMMAND)
 
 
 def refuse_foreign(tx: Transaction) -> None:

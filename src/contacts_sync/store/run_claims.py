@@ -28,8 +28,7 @@ def is_due(tx: Transaction, now: datetime) -> bool:
     if waiting is not None and waiting > now:
         return False
     return (
-        tx.execute(select(sync_runs.c.id).where(IS_QUEUED, sync_runs.c.not_before <= now).limit(1)).first()
-        is not None
+        tx.execute(select(sync_runs.c.id).where(IS_QUEUED, sync_runs.c.not_before <= now).limit(1)).first() is not None
     )
 
 
@@ -121,9 +120,7 @@ def renew(tx: Transaction, worker_id: str, now: datetime, lease: timedelta) -> i
 def release(tx: Transaction, worker_id: str, now: datetime) -> int:
     """Put what a stopping worker still holds back into the queue; the attempts under way aren't counted."""
     mine = update(sync_runs).where(IS_RUNNING, sync_runs.c.worker_id == worker_id)
-    released = tx.execute(
-        mine.values(**BACK_IN_THE_QUEUE, attempts=ONE_ATTEMPT_LESS, not_before=now)
-    ).rowcount
+    released = tx.execute(mine.values(**BACK_IN_THE_QUEUE, attempts=ONE_ATTEMPT_LESS, not_before=now)).rowcount
     dialect.announce(tx)
     return released
 

@@ -101,9 +101,7 @@ def enqueue_many(tx: Transaction, items: Sequence[Wanted], now: datetime) -> int
     rows = [_row(item, now) for item in in_order if item.user_id in linked]
     if not rows:
         return 0
-    inserted = tx.execute(
-        dialect.upsert(tx, sync_runs).on_conflict_do_nothing().returning(sync_runs.c.user_id), rows
-    )
+    inserted = tx.execute(dialect.upsert(tx, sync_runs).on_conflict_do_nothing().returning(sync_runs.c.user_id), rows)
     users = set(inserted.scalars())
     _stand_in(tx, [row for row in rows if row["user_id"] not in users])
     note_queued(tx, sorted(linked), now)
@@ -139,9 +137,7 @@ def _stand_in(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
     if not rows:
         return
     other = sync_runs.alias()
-    taken = select(other.c.id).where(
-        other.c.user_id == bindparam("of_user"), other.c.slot == bindparam("of_slot")
-    )
+    taken = select(other.c.id).where(other.c.user_id == bindparam("of_user"), other.c.slot == bindparam("of_slot"))
     tx.execute(
         update(sync_runs)
         .where(

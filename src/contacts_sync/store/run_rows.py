@@ -79,9 +79,7 @@ def recent(
 
 def latest_slots(tx: Transaction) -> dict[str, datetime]:
     """Up to which instant each user's slots have got their run, also where history was pruned."""
-    query = select(sync_states.c.user_id, sync_states.c.queued_until).where(
-        sync_states.c.queued_until.is_not(None)
-    )
+    query = select(sync_states.c.user_id, sync_states.c.queued_until).where(sync_states.c.queued_until.is_not(None))
     return {row.user_id: row.queued_until for row in tx.execute(query)}
 
 

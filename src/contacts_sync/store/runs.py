@@ -74,19 +74,15 @@ NOTHING = Counters()
 ENDED = {"lease_expires_at": None, "error_type": None, "error_message": None, "error_traceback": None}
 
 
-def hold(  # noqa: PLR0917  (the order in which every caller has them at hand)
+def hold(
     tx: Transaction, run: Run, worker_id: str, now: datetime, lease: timedelta, counters: Counters = NOTHING
 ) -> None:
     """The fence before anything a run writes: renew its lease and add to its counters.
 
     Raises `LeaseLost` if the run is no longer this worker's: taken back, cancelled, or its user disconnected.
     """
-    grown = {
-        name: sync_runs.c[name] + getattr(counters, name) for name in COUNTERS if getattr(counters, name)
-    }
-    held = (
-        update(sync_runs).where(_is_owned(run, worker_id)).values({**grown, "lease_expires_at": now + lease})
-    )
+    grown = {name: sync_runs.c[name] + getattr(counters, name) for name in COUNTERS if getattr(counters, name)}
+    held = update(sync_runs).where(_is_owned(run, worker_id)).values({**grown, "lease_expires_at": now + lease})
     if tx.execute(held).rowcount == 0:
         raise _lost(run)
 

@@ -59,9 +59,7 @@ def _judge_sqlite(error: BaseException, name: str) -> StoreUnavailable | StoreUn
             f"the store is damaged ({first_line(error)})",
             hint="restore it from a backup; the next sync brings it up to date",
         )
-    return StoreUnusable(
-        f"the store refused a statement: {first_line(error)}", hint="contacts-sync db current"
-    )
+    return StoreUnusable(f"the store refused a statement: {first_line(error)}", hint="contacts-sync db current")
 
 
 def _judge_server(error: BaseException) -> StoreUnavailable | StoreUnusable:

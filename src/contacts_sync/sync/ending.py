@@ -40,9 +40,7 @@ def record(run: Run, error: Exception | None, desk: Desk) -> Run:
     except LeaseLost as lost:
         log.info("fenced", reason=str(lost))
     except (StoreUnavailable, StoreUnusable) as trouble:
-        log.error(
-            "run_end_not_recorded", error=str(trouble), hint="the run is taken back when its lease ends"
-        )
+        log.error("run_end_not_recorded", error=str(trouble), hint="the run is taken back when its lease ends")
     return run
 
 

@@ -61,7 +61,5 @@ class Listing:
             return
         if page_token in self.page_tokens or len(self.page_tokens) >= PAGE_CEILING:
             self.endless = True
-            raise PassingTrouble(
-                f"Google's pages don't end: after {len(self.page_tokens) + 1} one comes again"
-            )
+            raise PassingTrouble(f"Google's pages don't end: after {len(self.page_tokens) + 1} one comes again")
         self.page_tokens.add(page_token)

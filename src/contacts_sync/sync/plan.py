@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from contacts_sync.model import (
@@ -54,11 +55,7 @@ def doubtful(known: Iterable[KnownContact], people: Iterable[Person], *, trust_e
     request's shape has changed.
     """
     etags = {person.resource_name: person.etag for person in people}
-    return [
-        row.id
-        for row in known
-        if not trust_etags or row.etag is None or etags.get(row.resource_name, "") is None
-    ]
+    return [row.id for row in known if not trust_etags or row.etag is None or etags.get(row.resource_name, "") is None]
 
 
 def plan_page(
@@ -104,9 +101,7 @@ class _Finder:
         by_source: bool,
     ) -> None:
         self._by_name = {row.resource_name: row for row in known}
-        self._by_source = {
-            row.source_id: row for row in self._by_name.values() if by_source and row.source_id
-        }
+        self._by_source = {row.source_id: row for row in self._by_name.values() if by_source and row.source_id}
         self._alive = {person.resource_name for person in people}
         self._owners = owners
         self.taken: dict[int, str] = {}
@@ -134,9 +129,7 @@ class _Finder:
 
     def _is_free(self, row: KnownContact) -> bool:
         """A row that this listing has shown alive under its own name is nobody else's."""
-        return (
-            row.id not in self._owners and row.id not in self.taken and row.resource_name not in self._alive
-        )
+        return row.id not in self._owners and row.id not in self.taken and row.resource_name not in self._alive
 
 
 def _update(row: KnownContact, person: Person, stored: Mapping[int, str]) -> list[ContactUpdate]:
@@ -169,9 +162,7 @@ def plan_groups(known: Iterable[KnownGroup], listed: Iterable[Group]) -> GroupCh
     return GroupChanges(
         inserts=tuple(group for name, group in fresh.items() if name not in rows),
         updates=tuple(
-            (rows[name].id, group)
-            for name, group in fresh.items()
-            if name in rows and _differs(rows[name], group)
+            (rows[name].id, group) for name, group in fresh.items() if name in rows and _differs(rows[name], group)
         ),
         removals=tuple(row.id for name, row in rows.items() if name not in fresh),
     )
@@ -182,7 +173,7 @@ def _differs(row: KnownGroup, group: Group) -> bool:
 
 
 def removals(
-    known_names: Mapping[str, int], *, full: bool, seen: Set[str], tombstones: Set[str]
+    known_names: Mapping[str, int], *, full: bool, seen: AbstractSet[str], tombstones: AbstractSet[str]
 ) -> frozenset[int]:
     """The ids a finished listing removes.
 

@@ -21,9 +21,7 @@ GIVE_UP_DEFERRING_AFTER = timedelta(hours=6)
 
 def is_passing(error: BaseException) -> bool:
     """True if another attempt may work."""
-    return isinstance(error, StoreUnavailable) or (
-        isinstance(error, SyncError) and error.remedy is Remedy.RETRY
-    )
+    return isinstance(error, StoreUnavailable) or (isinstance(error, SyncError) and error.remedy is Remedy.RETRY)
 
 
 def attempt_repeatedly(

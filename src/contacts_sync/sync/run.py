@@ -107,9 +107,7 @@ class _Claim:
         """New and renamed labels are committed at once, since contacts refer to them; vanished ones at the end."""
         self._may_go_on()
         user_id = self._run.user_id
-        listed = self._access.call(
-            lambda token: people.fetch_groups(self._desk.people, token, user_id=user_id)
-        )
+        listed = self._access.call(lambda token: people.fetch_groups(self._desk.people, token, user_id=user_id))
         with read(self._desk.db) as tx:
             changes = plan.plan_groups(contacts.known_groups(tx, user_id), listed.groups)
         additions = replace(changes, removals=())
@@ -192,9 +190,7 @@ class _Claim:
         with read(self._desk.db) as tx:
             known = contacts.known(tx, self._run.user_id, plan.names_of(alive), plan.sources_of(alive))
             stored = contacts.payloads(tx, plan.doubtful(known, alive, trust_etags=trusted))
-        return plan.plan_page(
-            known, alive, labels=labels, owners=listing.owners, stored=stored, by_source=listing.full
-        )
+        return plan.plan_page(known, alive, labels=labels, owners=listing.owners, stored=stored, by_source=listing.full)
 
     # -- the end
 

@@ -13,87 +13,83 @@ from typing import Any, TypeVar, get_args, get_origin
 import msgspec
 
 from contacts_sync.errors import PassingTrouble
+from contacts_sync.google.storable import storable
 from contacts_sync.model import Email, Group, Groups, Page, Person, Phone
 
 CONTACT = "CONTACT"
-UNSTORABLE = (rb"\u0000", rb"\ud", rb"\uD")
-ESCAPE = re.compile(  # good: a surrogate pair, or any other escape; else U+0000 or a lone surrogate
-    rb"(?P<good>\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
-    rb"|\\u0000|\\u[dD][89a-fA-F][0-9a-fA-F]{2}|(?P<other>\\.)"
-)
-REPLACEMENT = rb"\ufffd"
+ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 LEAP_YEAR = 2024
 
 
-class _Struct(msgspec.Struct, rename="camel"):
+class _Struct(msgspec.Struct, rename="camel", frozen=True):
     pass
 
 
-class _Source(_Struct):
+class _Source(_Struct, frozen=True):
     type: str = ""
     id: str = ""
     etag: str | None = None
 
 
-class _ItemMetadata(_Struct):
+class _ItemMetadata(_Struct, frozen=True):
     primary: bool = False
     source_primary: bool = False
     source: _Source = _Source()
 
 
-class _Item(_Struct):
+class _Item(_Struct, frozen=True):
     metadata: _ItemMetadata = _ItemMetadata()
 
 
-class _Name(_Item):
+class _Name(_Item, frozen=True):
     display_name: str | None = None
     unstructured_name: str | None = None
     given_name: str | None = None
     family_name: str | None = None
 
 
-class _Value(_Item):
+class _Value(_Item, frozen=True):
     value: str | None = None
     type: str | None = None
     canonical_form: str | None = None
 
 
-class _Organization(_Item):
+class _Organization(_Item, frozen=True):
     name: str | None = None
     title: str | None = None
 
 
-class _Date(_Struct):
+class _Date(_Struct, frozen=True):
     year: int = 0
     month: int = 0
     day: int = 0
 
 
-class _Birthday(_Item):
+class _Birthday(_Item, frozen=True):
     date: _Date = _Date()
     text: str | None = None
 
 
-class _Photo(_Item):
+class _Photo(_Item, frozen=True):
     url: str | None = None
     default: bool = False
 
 
-class _GroupMembership(_Struct):
+class _GroupMembership(_Struct, frozen=True):
     contact_group_resource_name: str | None = None
 
 
-class _Membership(_Item):
+class _Membership(_Item, frozen=True):
     contact_group_membership: _GroupMembership = _GroupMembership()
 
 
-class _Metadata(_Struct):
+class _Metadata(_Struct, frozen=True):
     sources: list[_Source] = []
     deleted: bool = False
     previous_resource_names: list[str] = []
 
 
-class _Person(_Struct):
+class _Person(_Struct, frozen=True):
     """The fields that columns are made of."""
 
     resource_name: str = ""
@@ -109,71 +105,109 @@ class _Person(_Struct):
     memberships: list[_Membership] = []
 
 
-class _Connections(_Struct):
-    connections: list[msgspec.Raw] = []
+class _Connections(_Struct, frozen=True):
+    connections: list[msgspec.Raw] | None = None
     next_page_token: str | None = None
     next_sync_token: str | None = None
+    error: msgspec.Raw | None = None
 
 
-class _ContactGroup(_Struct):
+class _ContactGroup(_Struct, frozen=True):
     resource_name: str = ""
     name: str = ""
     formatted_name: str = ""
     group_type: str = ""
+    metadata: _Metadata = _Metadata()
 
 
-class _ContactGroups(_Struct):
-    contact_groups: list[_ContactGroup] = []
+class _ContactGroups(_Struct, frozen=True):
+    contact_groups: list[msgspec.Raw] | None = None
     next_page_token: str | None = None
     next_sync_token: str | None = None
+    error: msgspec.Raw | None = None
 
 
+Listing = TypeVar("Listing", _Connections, _ContactGroups)
 Decoded = TypeVar("Decoded", bound=_Struct)
 Item = TypeVar("Item", bound=_Item)
-_PERSON = msgspec.json.Decoder(_Person)
-_RAW_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def page_of(body: bytes) -> Page:
     """A page of `people.connections.list`. Raises `PassingTrouble` for what is no such page."""
-    answer = _decode(_storable(body), _Connections)
-    entries = [entry for raw in answer.connections if (entry := _entry(bytes(raw))) is not None]
+    answer = _listing(body, _Connections)
+    items = answer.connections or []
+    entries = [entry for raw in items if (entry := _entry(bytes(raw))) is not None]
     return Page(
         entries=tuple(entries),
         next_page_token=answer.next_page_token or None,
         next_sync_token=answer.next_sync_token or None,
-        unreadable=len(answer.connections) - len(entries),
+        unreadable=len(items) - len(entries),
     )
 
 
 def groups_of(body: bytes) -> tuple[Groups, str | None]:
     """A page of `contactGroups.list` and the token of the next one. Raises `PassingTrouble`."""
-    answer = _decode(_storable(body), _ContactGroups)
-    groups = tuple(_group(one) for one in answer.contact_groups if one.resource_name)
+    answer = _listing(body, _ContactGroups)
+    found = [_decoded(bytes(raw), _ContactGroup) for raw in answer.contact_groups or []]
+    groups = tuple(_group(one) for one in found if one.resource_name and not one.metadata.deleted)
     return Groups(groups, answer.next_sync_token or None), answer.next_page_token or None
 
 
-def _decode(body: bytes, wanted: type[Decoded]) -> Decoded:
+def _listing(body: bytes, wanted: type[Listing]) -> Listing:
     try:
-        return msgspec.json.decode(body, type=wanted)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        answer = msgspec.json.decode(storable(body), type=wanted)
+    except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
         raise PassingTrouble(f"Google's answer is not the JSON expected ({type(error).__name__})") from None
+    if answer.error is not None:
+        raise PassingTrouble("Google's answer is an error that says it is none (HTTP 200)")
+    return answer
 
 
-def _storable(body: bytes) -> bytes:
-    """Replace what no store can hold: bytes that are no UTF-8, U+0000 and lone surrogates become U+FFFD."""
+def _decoded(raw: bytes, wanted: type[Decoded]) -> Decoded:
+    """What fits of an object: with unexpected types it loses only the fields that have them."""
     try:
-        body.decode()
-    except UnicodeDecodeError:
-        body = body.decode(errors="replace").encode()
-    if any(sign in body for sign in UNSTORABLE):
-        return ESCAPE.sub(lambda found: found[0] if found["good"] or found["other"] else REPLACEMENT, body)
-    return body
+        return msgspec.json.decode(raw, type=wanted)
+    except msgspec.ValidationError:
+        return _leniently(raw, wanted) or wanted()
+
+
+def _leniently(raw: bytes | msgspec.Raw, wanted: type[Decoded]) -> Decoded | None:
+    """Field by field; None for what is no object."""
+    try:
+        fields = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    except msgspec.ValidationError:
+        return None
+    known = {field.encode_name: field for field in msgspec.structs.fields(wanted)}
+    fitting = {
+        known[name].name: value
+        for name, text in fields.items()
+        if name in known and (value := _fitting(text, known[name].type)) is not None
+    }
+    return wanted(**fitting)
+
+
+def _fitting(text: msgspec.Raw, wanted: Any) -> Any:
+    """The value if it has the type wanted, else what is left of a list or an object, else None."""
+    try:
+        return msgspec.json.decode(text, type=wanted)
+    except msgspec.ValidationError:
+        pass
+    if get_origin(wanted) is list:
+        return _fitting_items(text, get_args(wanted)[0])
+    return _leniently(text, wanted) if isinstance(wanted, type) and issubclass(wanted, _Struct) else None
+
+
+def _fitting_items(text: msgspec.Raw, wanted: Any) -> list[Any] | None:
+    try:
+        items = msgspec.json.decode(text, type=list[msgspec.Raw])
+    except msgspec.ValidationError:
+        return None
+    return [item for one in items if (item := _fitting(one, wanted)) is not None]
 
 
 def _group(found: _ContactGroup) -> Group:
     kind = "system" if found.group_type == "SYSTEM_CONTACT_GROUP" else "user"
-    return Group(found.resource_name, found.name or found.formatted_name, kind)
+    return Group(found.resource_name, found.name or found.formatted_name or found.resource_name, kind)
 
 
 # -- people
@@ -181,42 +215,10 @@ def _group(found: _ContactGroup) -> Group:
 
 def _entry(raw: bytes) -> Person | str | None:
     """A person, the resource name of a tombstone (which has no other fields), or None for a nameless item."""
-    try:
-        found = _PERSON.decode(raw)
-    except msgspec.ValidationError:
-        found = _leniently(raw)
+    found = _decoded(raw, _Person)
     if not found.resource_name:
         return None
     return found.resource_name if found.metadata.deleted else _person(found, raw)
-
-
-def _leniently(raw: bytes) -> _Person:
-    """Field by field, item by item: what doesn't fit is left to the payload."""
-    try:
-        fields = _RAW_FIELDS.decode(raw)
-    except msgspec.ValidationError:
-        return _Person()
-    wanted = {field.encode_name: field for field in msgspec.structs.fields(_Person)}
-    fitting = {
-        wanted[name].name: value
-        for name, text in fields.items()
-        if name in wanted and (value := _fitting(text, wanted[name].type)) is not None
-    }
-    return _Person(**fitting)
-
-
-def _fitting(text: msgspec.Raw, wanted: Any) -> Any:
-    try:
-        return msgspec.json.decode(text, type=wanted)
-    except msgspec.ValidationError:
-        pass
-    if get_origin(wanted) is not list:
-        return None
-    try:
-        items = msgspec.json.decode(text, type=list[msgspec.Raw])
-    except msgspec.ValidationError:
-        return None
-    return [item for one in items if (item := _fitting(one, get_args(wanted)[0])) is not None]
 
 
 def _person(found: _Person, raw: bytes) -> Person:
@@ -237,7 +239,7 @@ def _person(found: _Person, raw: bytes) -> Person:
         job_title=organization.title if organization else None,
         birthday=_birthday(_best(found.birthdays)),
         notes=_text(found.biographies),
-        photo_url=next((photo.url for photo in _own(found.photos) if photo.url and not photo.default), None),
+        photo_url=_photo_url(found.photos),
         emails=emails,
         phones=phones,
         memberships=_memberships(found),
@@ -246,14 +248,15 @@ def _person(found: _Person, raw: bytes) -> Person:
 
 
 def _identity(found: _Person) -> tuple[str | None, str | None]:
-    """The CONTACT source's id and etag. A merged contact has several: the one its resource name is made of comes
-    first, and all their etags tell whether it changed.
+    """The CONTACT source's id and etag. A merged contact has several sources: the one its resource name is made of
+    gives the id, and all their etags, in a fixed order, tell whether it changed.
     """
     sources = [source for source in found.metadata.sources if source.type == CONTACT]
-    sources.sort(key=lambda source: found.resource_name != _resource_name(source.id))
-    etags = [source.etag for source in sources if source.etag]
-    source_id = sources[0].id or None if sources else None
-    return source_id, "+".join(etags) if etags and len(etags) == len(sources) else None
+    if not sources:
+        return None, None
+    named = next((one for one in sources if found.resource_name == _resource_name(one.id)), sources[0])
+    etags = [one.etag or "" for one in sorted(sources, key=lambda source: source.id)]
+    return named.id or None, "+".join(etags) if all(etags) else None
 
 
 def _resource_name(source_id: str) -> str:
@@ -269,14 +272,22 @@ def _own(items: list[Item]) -> list[Item]:
     return [item for item in items if item.metadata.source.type in ("", CONTACT)]
 
 
+def _best_first(items: list[Item]) -> list[Item]:
+    return sorted(_own(items), key=lambda item: (not item.metadata.source_primary, not item.metadata.primary))
+
+
 def _best(items: list[Item]) -> Item | None:
-    own = sorted(_own(items), key=lambda item: (not item.metadata.source_primary, not item.metadata.primary))
-    return own[0] if own else None
+    return next(iter(_best_first(items)), None)
 
 
 def _text(items: list[_Value]) -> str | None:
-    best: _Value | None = _best(items)
+    best = _best(items)
     return best.value if best else None
+
+
+def _photo_url(photos: list[_Photo]) -> str | None:
+    """A photo that somebody chose: Google's monograms are marked as default."""
+    return next((photo.url for photo in _best_first(photos) if photo.url and not photo.default), None)
 
 
 def _display_name(
@@ -287,7 +298,7 @@ def _display_name(
 ) -> str | None:
     candidates = [name.display_name, name.unstructured_name, _whole(name)] if name else []
     candidates.append(organization.name if organization else None)
-    candidates += [one.value for one in (*emails[:1], *phones[:1])]
+    candidates += [email.value for email in emails[:1]] + [phone.value for phone in phones[:1]]
     return next((candidate for candidate in candidates if candidate and candidate.strip()), None)
 
 
@@ -312,7 +323,7 @@ def _is_primary(item: _Item) -> bool:
 
 
 def _memberships(found: _Person) -> frozenset[str]:
-    groups = (one.contact_group_membership.contact_group_resource_name for one in found.memberships)
+    groups = (one.contact_group_membership.contact_group_resource_name for one in _own(found.memberships))
     return frozenset(group for group in groups if group)
 
 
@@ -331,6 +342,6 @@ def _birthday(item: _Birthday | None) -> str | None:
 def _iso_text(text: str | None) -> str | None:
     """The deprecated free text, where it happens to be a date."""
     try:
-        return date.fromisoformat(text).isoformat() if text else None
+        return date.fromisoformat(text).isoformat() if text and ISO_DATE.fullmatch(text) else None
     except ValueError:
         return None

@@ -1,0 +1,171 @@
+"""TOML <- environment <- flags, and everything that can be wrong with them, at once and by name."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contacts_sync import config
+from contacts_sync.errors import ConfigurationError
+from contacts_sync.keys import KEYS
+
+EXAMPLE = Path(__file__).parents[1] / "config.example.toml"
+
+
+def written(home: Path, text: str) -> Path:
+    path = home / "config.toml"
+    path.write_text(text)
+    return path
+
+
+def problems(path: Path | None, **environ: str) -> list[str]:
+    with pytest.raises(ConfigurationError) as caught:
+        config.load(path, environ=environ)
+    assert caught.value.exit_code == 78
+    return caught.value.message.splitlines()
+
+
+def test_the_example_is_the_generated_one_and_holds_every_key() -> None:
+    assert EXAMPLE.read_text() == config.example()
+    for key in KEYS:
+        assert f"\n{key.short} = " in EXAMPLE.read_text()
+
+
+def test_the_example_says_the_defaults(tmp_path: Path) -> None:
+    path = written(tmp_path, config.example())
+    loaded, default = config.load(path, environ={}), config.load(None, environ={"CONTACTS_SYNC_CONFIG": ""})
+    for section in ("google", "schedule", "sync", "daemon", "history", "log", "database"):
+        assert getattr(loaded, section) == getattr(default, section)
+
+
+def test_defaults_are_those_of_the_contract() -> None:
+    loaded = config.load(None, environ={"STATE_DIRECTORY": "/var/lib/contacts-sync"})
+    assert loaded.database.url == "sqlite:////var/lib/contacts-sync/contacts-sync.db"
+    assert loaded.schedule.cron == "0 2 * * *"
+    assert loaded.sync.backoff == tuple(timedelta(seconds=n) for n in (2, 4, 8))
+    assert loaded.history.keep_failed is None
+
+
+def test_the_environment_beats_the_file_and_flags_beat_both(tmp_path: Path) -> None:
+    path = written(tmp_path, '[log]\nlevel = "error"\n[sync]\nworkers = 3\n')
+    environ = {"CONTACTS_SYNC_LOG__LEVEL": "warning", "CONTACTS_SYNC_SYNC__BACKOFF": "1s, 2m"}
+    loaded = config.load(path, environ=environ, flags={"log.level": "debug"})
+    assert (loaded.log.level, loaded.sync.workers) == ("debug", 3)
+    assert loaded.sync.backoff == (timedelta(seconds=1), timedelta(minutes=2))
+
+
+def test_files_are_found_in_order(tmp_path: Path) -> None:
+    home = tmp_path / "contacts-sync"
+    home.mkdir()
+    written(home, "[sync]\nworkers = 5\n")
+    environ = {"XDG_CONFIG_HOME": str(tmp_path)}
+    assert config.load(None, environ=environ).sync.workers == 5
+    other = tmp_path / "other.toml"
+    other.write_text("[sync]\nworkers = 6\n")
+    assert config.load(None, environ={**environ, "CONTACTS_SYNC_CONFIG": str(other)}).sync.workers == 6
+
+
+def test_the_key_file_is_a_credential_or_beside_the_configuration(tmp_path: Path) -> None:
+    path = written(tmp_path, "")
+    assert config.load(path, environ={}).secrets.key_file == tmp_path / "key"
+    (tmp_path / "contacts-sync.key").touch()
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    assert config.load(path, environ=environ).secrets.key_file == tmp_path / "contacts-sync.key"
+
+
+def test_all_problems_come_at_once_with_file_key_value_and_what_was_expected(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        '[sync]\nworkers = "many"\nread_timout = "1s"\n[daemon]\nlease = "soon"\n'
+        '[schedule]\ncron = "61 * * * *"\ntimezone = "Mars/X"\n[google.endpoints]\ntoken = "http://example.com/t"\n',
+    )
+    said = problems(path, CONTACTS_SYNC_LOG__LEVEL="loud")
+    assert len(said) == 7
+    assert all(str(path) in line or "$CONTACTS_SYNC_LOG__LEVEL" in line for line in said)
+    text = "\n".join(said)
+    assert "unknown key 'sync.read_timout'; did you mean 'sync.read_timeout'?" in text
+    assert 'sync.workers is "many", expected a whole number from 1 to 1000' in text
+    assert 'daemon.lease is "soon", expected a duration such as "30s"' in text
+    assert "https:// URL (http:// only on loopback)" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[sync\n", "not TOML"),
+        ("[sync]\nattempts = 0\n", "from 1 to 100"),
+        ("[sync]\nattempts = true\n", "a whole number"),
+        ("[sync]\nmass_delete_share = 1.5\n", "a number from 0 to 1"),
+        ("[sync]\nmass_delete_share = nan\n", "a number from 0 to 1"),
+        ('[sync]\nread_timeout = "-1s"\n', "a duration"),
+        ('[sync]\nbackoff = "never"\n', "a list of durations"),
+        ("[schedule]\ncatch_up = 1\n", "true or false"),
+        ('[schedule]\ntimezone = ""\n', "no such time zone"),
+        ('[schedule]\ncron = "0 0 31 2 *"\n', "schedule.cron"),
+        ('[history]\nkeep_failed = "always"\n', '"forever"'),
+        ("workers = 3\n", "unknown key 'workers'"),
+        ("[nonsense]\n[nonsense.more]\na = 1\n", "unknown key"),
+    ],
+)
+def test_a_wrong_value_is_named(tmp_path: Path, text: str, expected: str) -> None:
+    assert any(expected in line for line in problems(written(tmp_path, text)))
+
+
+def test_a_missing_or_unreadable_file_is_one_clear_line(tmp_path: Path) -> None:
+    assert "can't be read" in problems(tmp_path / "nothing.toml")[0]
+    (tmp_path / "latin.toml").write_bytes(b'[log]\nlevel = "\xff"\n')
+    assert "not UTF-8" in problems(tmp_path / "latin.toml")[0]
+
+
+def test_an_unknown_variable_is_a_problem_but_others_of_the_product_are_not() -> None:
+    assert "CONTACTS_SYNC_SYNC__WORKRS" in problems(None, CONTACTS_SYNC_SYNC__WORKRS="1")[0]
+    config.load(None, environ={"CONTACTS_SYNC_TEST_PG_BIN": "/x"})
+
+
+def test_a_secret_is_never_shown(tmp_path: Path) -> None:
+    path = written(tmp_path, "[google]\nclient_secret = 12345\n")
+    assert "12345" not in problems(path)[0]
+    loaded = config.load(None, environ={"CONTACTS_SYNC_GOOGLE__CLIENT_SECRET": "GOCSPX-abc"})
+    assert "GOCSPX" not in repr(loaded)
+
+
+@pytest.mark.parametrize("kind", ["installed", "web"])
+def test_client_credentials_come_from_googles_json(tmp_path: Path, kind: str) -> None:
+    file = tmp_path / "client.json"
+    file.write_text(json.dumps({kind: {"client_id": "a", "client_secret": "b"}}))
+    loaded = config.load(None, environ={"CONTACTS_SYNC_GOOGLE__CLIENT_SECRETS_FILE": str(file)})
+    assert config.client_credentials(loaded) == config.ClientCredentials("a", "b")
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "nonsense", '{"installed": []}'])
+def test_another_json_is_no_client(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "client.json"
+    file.write_text(content)
+    loaded = config.load(None, environ={"CONTACTS_SYNC_GOOGLE__CLIENT_SECRETS_FILE": str(file)})
+    with pytest.raises(ConfigurationError, match="not the JSON"):
+        config.client_credentials(loaded)
+
+
+def test_no_client_at_all_says_how_to_get_one() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        config.client_credentials(config.load(None, environ={}))
+    assert "Google's console" in caught.value.hint
+
+
+@given(st.integers(0, 10_000), st.sampled_from(["ms", "s", "m", "h", "d"]))
+def test_a_duration_survives_being_written_down(number: int, unit: str) -> None:
+    duration = config.parse_duration(f"{number}{unit}")
+    assert config.parse_duration(config.format_duration(duration)) == duration
+
+
+@given(st.text())
+def test_nonsense_is_no_duration_but_never_another_error(text: str) -> None:
+    try:
+        assert config.parse_duration(text) >= timedelta(0)
+    except ValueError as error:
+        assert "a duration" in str(error)

@@ -211,3 +211,11 @@ def test_an_account_is_shared_while_somebody_else_is_linked_to_it(db: Database) 
         connections.disconnect(tx, "bob", NOW)
         assert not connections.account_is_shared(tx, "alice", "1")
         assert connections.account_is_shared(tx, "carol", "1")
+
+
+def test_all_grants_can_be_read_at_once(db: Database) -> None:
+    connected(db, "bob", "alice")
+    with write(db) as tx:
+        assert [grant.user_id for grant in connections.every_grant(tx)] == ["alice", "bob"]
+        connections.disconnect(tx, "bob", NOW)
+        assert connections.every_grant(tx) == [SealedGrant("alice", "sealed-alice", 1)]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -29,9 +30,9 @@ def labelled(db: Database, *groups: Group) -> dict[str, int]:
         return {group.resource_name: group.id for group in contacts.known_groups(tx, "alice")}
 
 
-def apply(db: Database, **changes: object) -> None:
+def apply(db: Database, **changes: Any) -> None:
     with write(db) as tx:
-        contacts.apply(tx, "alice", Changes(**changes), NOW + MINUTE)  # type: ignore[arg-type]  # the fields of Changes
+        contacts.apply(tx, "alice", Changes(**changes), NOW + MINUTE)
 
 
 def names(db: Database) -> dict[str, int]:

@@ -4,7 +4,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import text
@@ -23,9 +23,9 @@ def paused(db: Database, pause: Pause = PAUSE) -> None:
         nodes.set_pause(tx, pause)
 
 
-def due(db: Database, now: object = NOW) -> bool:
+def due(db: Database, now: datetime = NOW) -> bool:
     with read(db) as tx:
-        return runs.is_due(tx, now)  # type: ignore[arg-type]  # the tests pass instants
+        return runs.is_due(tx, now)
 
 
 def herd(db: Database, size: int) -> list[str]:

@@ -68,3 +68,25 @@ def test_the_id_of_a_forgotten_run_is_not_used_again(db: Database) -> None:
         runs.cancel(tx, "a", NOW)
         runs.prune(tx, succeeded_before=NOW + DAY, failed_before=None)
     assert queued(db, "a").id == run.id + 1
+
+
+def test_the_last_end_of_each_user_is_known(db: Database) -> None:
+    for user in ("a", "b"):
+        run = running(db, user)
+        with write(db) as tx:
+            runs.fail(tx, run, "w1", NOW, error_type="E", message="m", traceback=None)
+    queued(db, "a")
+    (second,) = claimed(db)
+    with write(db) as tx:
+        runs.succeed(tx, second, "w1", NOW, contacts_sync_token="t", groups_sync_token=None, fingerprint="f")
+    queued(db, "a")
+    with read(db) as tx:
+        ends = {user: (run.id, run.status) for user, run in runs.latest_ended(tx).items()}
+    assert ends == {"a": (second.id, RunStatus.SUCCEEDED), "b": (2, RunStatus.FAILED)}
+
+
+def test_an_approval_is_found_by_what_it_approves(db: Database) -> None:
+    approval = queued(db, "a", approves_run_id=7)
+    with read(db) as tx:
+        assert runs.approval_of(tx, 7) == approval
+        assert runs.approval_of(tx, 8) is None

@@ -13,8 +13,6 @@ from contacts_sync.store import connections, contacts, runs
 from contacts_sync.store.engine import Database, Transaction, read, write
 from tests.store.given import LEASE, MINUTE, NOW, claimed, connected, now_of, person, queued, running
 
-TOKENS = {"contacts_sync_token": "ct", "groups_sync_token": "gt", "fingerprint": "f"}
-
 
 def state_of(db: Database, user: str = "alice") -> SyncState:
     with read(db) as tx:
@@ -102,8 +100,6 @@ def test_a_full_success_leaves_where_the_next_run_starts(db: Database) -> None:
 
 
 def test_an_incremental_success_keeps_the_time_of_the_full_one(db: Database) -> None:
-    with write(db) as tx:
-        pass
     run = running(db, kind=RunKind.FULL)
     with write(db) as tx:
         succeed(tx, run)

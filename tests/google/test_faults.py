@@ -1,0 +1,165 @@
+"""Each answer of Google's means one thing to do."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import requests
+from hypothesis import given
+from hypothesis import strategies as st
+from urllib3.exceptions import NameResolutionError
+
+from contacts_sync import errors
+from contacts_sync.errors import SyncError
+from contacts_sync.google import faults
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+EXPIRED = "Sync token is expired. Clear local cache and retry call without the sync token."
+
+
+def body(code: int, status: str = "", message: str = "", *reasons: str, **metadata: str) -> bytes:
+    """Google's error envelope."""
+    kind = "type.googleapis.com/google.rpc.ErrorInfo"
+    details = [{"@type": kind, "reason": reason, "domain": "googleapis.com", "metadata": metadata} for reason in reasons]
+    error = {"code": code, "message": message, "status": status, **({"details": details} if details else {})}
+    return json.dumps({"error": error}).encode()
+
+
+def judged(status: int, content: bytes = b"", *, token: bool = False, **headers: str) -> SyncError:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return faults.judge(status, named, content, carried_sync_token=token, now=NOW)
+
+
+LINK = "https://console.developers.google.com/apis/api/people.googleapis.com/overview?project=1"
+LEGACY = b'{"error": {"code": 403, "errors": [{"reason": "userRateLimitExceeded", "domain": "usageLimits"}]}}'
+TABLE: list[tuple[str, SyncError, type[SyncError]]] = [
+    ("401", judged(401, body(401, "UNAUTHENTICATED", "Request had invalid credentials")), errors.AccessTokenRejected),
+    ("scope", judged(403, body(403, "PERMISSION_DENIED", "", "ACCESS_TOKEN_SCOPE_INSUFFICIENT")), errors.ScopeMissing),
+    ("disabled", judged(403, body(403, "PERMISSION_DENIED", "", "SERVICE_DISABLED")), errors.OperatorTrouble),
+    ("rate 403", judged(403, body(403, "PERMISSION_DENIED", "", "RATE_LIMIT_EXCEEDED")), errors.QuotaExceeded),
+    ("legacy rate 403", judged(403, LEGACY), errors.QuotaExceeded),
+    ("other 403", judged(403, body(403, "PERMISSION_DENIED", "no")), errors.RequestRejected),
+    ("html 403", judged(403, b"<html>"), errors.RequestRejected),
+    ("429", judged(429, body(429, "RESOURCE_EXHAUSTED", "Resource has been exhausted")), errors.QuotaExceeded),
+    ("empty 429", judged(429), errors.QuotaExceeded),
+    ("400", judged(400, body(400, "INVALID_ARGUMENT", "Invalid personFields mask path")), errors.RequestRejected),
+    ("404", judged(404, body(404, "NOT_FOUND", "Requested entity was not found.")), errors.RequestRejected),
+    ("html 404", judged(404, b"<html>"), errors.OperatorTrouble),
+    ("redirect", judged(302), errors.RequestRejected),
+    ("500", judged(500, body(500, "INTERNAL", "Internal error encountered.")), errors.PassingTrouble),
+    ("html 502", judged(502, b"<title>502</title>"), errors.PassingTrouble),
+    ("503", judged(503, body(503, "UNAVAILABLE", "")), errors.PassingTrouble),
+    ("503 for long", judged(503, Retry_After="120"), errors.QuotaExceeded),
+    ("503 for short", judged(503, Retry_After="20"), errors.PassingTrouble),
+]
+
+
+@pytest.mark.parametrize(("error", "kind"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
+def test_the_table(error: SyncError, kind: type[SyncError]) -> None:
+    assert type(error) is kind
+
+
+@pytest.mark.parametrize(
+    ("status", "content"),
+    [
+        (400, body(400, "FAILED_PRECONDITION", EXPIRED, "EXPIRED_SYNC_TOKEN")),
+        (400, body(400, "INVALID_ARGUMENT", EXPIRED, "EXPIRED_SYNC_TOKEN")),
+        (400, body(400, "FAILED_PRECONDITION", EXPIRED)),
+        (400, body(400, "INVALID_ARGUMENT", "Request contains an invalid argument.")),
+        (410, b""),
+    ],
+)
+def test_a_rejected_sync_token_is_known_in_all_its_forms_but_only_if_one_was_sent(status: int, content: bytes) -> None:
+    assert type(judged(status, content, token=True)) is errors.SyncTokenExpired
+    assert type(judged(status, content)) is errors.RequestRejected
+
+
+def test_another_failed_precondition_is_no_token_trouble() -> None:
+    assert type(judged(400, body(400, "FAILED_PRECONDITION", "off"), token=True)) is errors.RequestRejected
+
+
+def test_a_disabled_api_names_the_page_that_enables_it() -> None:
+    error = judged(403, body(403, "PERMISSION_DENIED", "", "SERVICE_DISABLED", activationUrl=LINK))
+    assert LINK in error.hint
+
+
+def test_a_hostile_link_is_not_repeated() -> None:
+    error = judged(403, body(403, "", "", "SERVICE_DISABLED", activationUrl="https://evil.example/"))
+    assert "evil" not in error.hint
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("30", 30), ("0", 1), ("99999999999", 3600), ("Mon, 23 Nov 2026 12:01:30 GMT", 90), ("Mon, 23 Nov 2020 12:00:00 GMT", 1)],
+)
+def test_retry_after_is_seconds_or_a_date_within_bounds(value: str, seconds: int) -> None:
+    assert faults.retry_after({"retry-after": value}, NOW) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("value", ["", "soon", "-5", "1.5", "Mon, 99 Nov 2026"])
+def test_a_senseless_retry_after_is_none(value: str) -> None:
+    assert faults.retry_after({"Retry-After": value}, NOW) is None
+
+
+def token_error(status: int, error: str = "", description: str = "", **headers: str) -> SyncError:
+    content = json.dumps({"error": error, "error_description": description}).encode() if error else b"<html>"
+    return faults.judge_token_answer(status, headers, content, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (token_error(400, "invalid_grant", "Token has been expired or revoked."), errors.GrantRejected),
+        (token_error(400, "invalid_grant", "reauth related error (invalid_rapt)"), errors.GrantRejected),
+        (token_error(401, "invalid_client", "The OAuth client was not found."), errors.OperatorTrouble),
+        (token_error(401, "deleted_client"), errors.OperatorTrouble),
+        (token_error(401, "unauthorized_client"), errors.OperatorTrouble),
+        (token_error(400, "invalid_request"), errors.RequestRejected),
+        (token_error(503), errors.PassingTrouble),
+        (token_error(500, "internal_failure"), errors.PassingTrouble),
+        (token_error(400), errors.PassingTrouble),
+        (token_error(429), errors.QuotaExceeded),
+        (token_error(404), errors.OperatorTrouble),
+    ],
+)
+def test_the_token_endpoints_table(error: SyncError, kind: type[SyncError]) -> None:
+    assert type(error) is kind
+
+
+def test_only_plain_descriptions_are_repeated() -> None:
+    assert "expired or revoked" in str(token_error(400, "invalid_grant", "Token has been expired or revoked."))
+    assert "\x1b" not in str(token_error(400, "invalid_grant", "\x1b]52;x"))
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        requests.ConnectionError("https://x/?code=4/0Asecret"),
+        requests.ReadTimeout("https://x/?token=secret"),
+        requests.ConnectionError(NameResolutionError("x", None, OSError("secret"))),  # type: ignore[arg-type]  # the pool isn't looked at
+    ],
+)
+def test_transport_trouble_passes_and_repeats_no_url(trouble: Exception) -> None:
+    error = faults.judge_transport(trouble)
+    assert isinstance(error, errors.PassingTrouble)
+    assert "secret" not in str(error)
+
+
+def test_an_untrusted_certificate_is_the_operators_trouble() -> None:
+    import ssl
+
+    assert type(faults.judge_transport(requests.exceptions.SSLError(ssl.SSLCertVerificationError()))) is errors.OperatorTrouble
+
+
+json_values: Any = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+)
+
+
+@given(st.integers(201, 599), st.one_of(st.binary(), json_values.map(lambda value: json.dumps({"error": value}).encode())))
+def test_whatever_comes_gets_a_judgement(status: int, content: bytes) -> None:
+    assert isinstance(judged(status, content, token=True), SyncError)
+    assert isinstance(faults.judge_token_answer(status, {}, content, now=NOW), SyncError)

@@ -1,0 +1,95 @@
+"""The browser comes back once; everybody else is turned away."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+import requests
+
+from contacts_sync.errors import ConsentFailed, InvalidUsage
+from contacts_sync.google import oauth
+from contacts_sync.google.listener import DONE, Listener
+from contacts_sync.google.oauth import Consent
+from tests.google.test_oauth import REAL
+
+
+class Waiting:
+    """A listener that waits in a thread, and what came of it."""
+
+    def __init__(self, listener: Listener, patience: timedelta) -> None:
+        self.consent = oauth.begin(REAL, listener.redirect_uri)
+        self.result: str | Exception | None = None
+        self.thread = threading.Thread(target=self._wait, args=(listener, patience))
+        self.thread.start()
+
+    def _wait(self, listener: Listener, patience: timedelta) -> None:
+        try:
+            self.result = listener.wait(self.consent, patience)
+        except ConsentFailed as error:
+            self.result = error
+
+    def end(self) -> str | Exception | None:
+        self.thread.join(10)
+        return self.result
+
+
+@pytest.fixture
+def waiting() -> Iterator[Waiting]:
+    with Listener() as listener:
+        made = Waiting(listener, timedelta(seconds=8))
+        yield made
+        if made.thread.is_alive():
+            visit(made.consent, code="4/0Aend")
+        made.end()
+
+
+def visit(consent: Consent, *, state: str | None = None, **query: str) -> requests.Response:
+    params = {"state": consent.state if state is None else state, **query}
+    return requests.get(consent.redirect_uri, params=params, timeout=5)
+
+
+def test_the_browser_brings_the_code_and_sees_a_plain_page(waiting: Waiting) -> None:
+    answer = visit(waiting.consent, code="4/0Acode", scope="x")
+    assert waiting.end() == "4/0Acode"
+    assert (answer.status_code, DONE in answer.text) == (200, True)
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert "4/0Acode" not in answer.text
+
+
+def test_a_refusal_ends_the_wait(waiting: Waiting) -> None:
+    assert visit(waiting.consent, error="access_denied").status_code == 400
+    assert isinstance(waiting.end(), ConsentFailed)
+
+
+def test_strangers_are_turned_away_and_the_wait_goes_on(waiting: Waiting) -> None:
+    home = waiting.consent.redirect_uri
+    assert visit(waiting.consent, state="forged", code="x").status_code == 404
+    assert visit(waiting.consent).status_code == 404
+    assert requests.get(home.replace("/oauth2callback", "/favicon.ico"), timeout=5).status_code == 404
+    assert requests.post(home, timeout=5).status_code == 501
+    assert requests.head(home, timeout=5).status_code == 501
+    rebound = {"Host": "evil.example"}
+    query = f"?state={waiting.consent.state}&code=x"
+    assert requests.get(home + query, headers=rebound, timeout=5).status_code == 404
+    assert waiting.thread.is_alive()
+    visit(waiting.consent, code="4/0Areal")
+    assert waiting.end() == "4/0Areal"
+
+
+def test_nothing_of_the_query_is_echoed(waiting: Waiting) -> None:
+    assert "<script>" not in visit(waiting.consent, error="<script>").text
+
+
+def test_nobody_comes(waiting: Waiting) -> None:
+    with Listener() as listener, pytest.raises(ConsentFailed, match="in time"):
+        listener.wait(waiting.consent, timedelta(milliseconds=50))
+
+
+def test_a_taken_port_is_wrong_usage() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(InvalidUsage, match="can't be used"):
+        Listener(taken.getsockname()[1])

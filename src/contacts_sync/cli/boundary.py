@@ -2,56 +2,129 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
+from itertools import pairwise
 
 import click
 
 from contacts_sync.errors import ConfigurationError, ContactsSyncError, InvalidUsage
 
 INTERRUPTED = 130
+WRONG_USAGE = 2
 
 
 def run(root: click.Command, words: Sequence[str]) -> int:
     """Carry out a command line; the answer is the exit code."""
+    _show_what_stdout_cannot()
+    try:
+        return _told(root, words)
+    except BrokenPipeError:
+        return 0  # nobody listens any more, and that is the listener's affair
+    finally:
+        _let_go_of_stdout()
+
+
+def _show_what_stdout_cannot() -> None:
+    """A terminal or pipe that speaks ASCII only gets escapes instead of an error."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _let_go_of_stdout() -> None:
+    """What can't be written now (a closed pipe, a full disk) must not fail the interpreter's exit as well."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with suppress(io.UnsupportedOperation):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _told(root: click.Command, words: Sequence[str]) -> int:
     try:
         code = root.main(list(words), prog_name="contacts-sync", standalone_mode=False)
         sys.stdout.flush()
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted", err=True)
-        return INTERRUPTED
+        return _interrupted(words)
+    except click.exceptions.NoArgsIsHelpError as error:
+        return _without_command(error, words)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody listens: nothing more to flush
-        return 0
-    except click.ClickException as error:
-        return _tell(_usage(error), words, error)
-    except ContactsSyncError as error:
-        return _tell(error, words, error)
+        raise
     except Exception as error:  # noqa: BLE001  (the outermost boundary: a bug becomes one line and exit code 1)
-        bug = ContactsSyncError(
-            f"unexpected {type(error).__name__}: {error}",
-            hint="please report this; --log-level debug before the command shows where it happened",
-        )
-        return _tell(bug, words, error)
+        return _tell(_as_ours(error), words, error)
     return code if isinstance(code, int) else 0
 
 
-def _usage(error: click.ClickException) -> ContactsSyncError:
+def _interrupted(words: Sequence[str]) -> int:
+    if _wants_json(words):
+        told = {"type": "Interrupted", "message": "interrupted", "hint": "", "exit_code": INTERRUPTED}
+        click.echo(json.dumps({"error": told}))
+    click.echo("interrupted", err=True)
+    return INTERRUPTED
+
+
+def _without_command(error: click.UsageError, words: Sequence[str]) -> int:
+    """A command line that ends too early is answered with the help."""
+    if _wants_json(words):
+        return _tell(InvalidUsage("a command is missing", hint=_help_of(error)), words, error)
+    click.echo(error.format_message(), err=True)
+    return WRONG_USAGE
+
+
+def _as_ours(error: Exception) -> ContactsSyncError:
+    if isinstance(error, ContactsSyncError):
+        return error
+    if isinstance(error, click.ClickException):
+        return InvalidUsage(error.format_message(), hint=_help_of(error))
+    return _refused_by_the_system(error) if isinstance(error, OSError) else _bug(error)
+
+
+def _help_of(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
-    path = context.command_path if context else "contacts-sync"
-    return InvalidUsage(error.format_message(), hint=f"{path} --help")
+    return f"{context.command_path if context else 'contacts-sync'} --help"
+
+
+def _refused_by_the_system(error: OSError) -> ContactsSyncError:
+    where = f"{error.filename}: " if error.filename else ""
+    return ContactsSyncError(
+        f"{where}{error.strerror or error}", hint="check free space, owner and mode of what is named"
+    )
+
+
+def _bug(error: Exception) -> ContactsSyncError:
+    return ContactsSyncError(
+        f"unexpected {type(error).__name__}: {error}",
+        hint="please report this; --log-level debug before the command shows where it happened",
+    )
 
 
 def _tell(error: ContactsSyncError, words: Sequence[str], cause: Exception) -> int:
-    if "--json" in words:
-        click.echo(json.dumps({"error": document(error)}))
-    if "debug" in words:
-        click.echo(_redacted_traceback(cause), err=True)
+    with suppress(OSError):  # where nobody listens, the exit code still speaks
+        if _wants_json(words):
+            click.echo(json.dumps({"error": document(error)}))
+    if _wants_traceback(words):
+        click.echo(_redacted("".join(traceback.format_exception(cause))), err=True)
     click.echo(line(error), err=True)
     return error.exit_code
+
+
+def _wants_json(words: Sequence[str]) -> bool:
+    return "--json" in _options(words)
+
+
+def _wants_traceback(words: Sequence[str]) -> bool:
+    options = _options(words)
+    return "--log-level=debug" in options or ("--log-level", "debug") in pairwise(options)
+
+
+def _options(words: Sequence[str]) -> Sequence[str]:
+    """The words before a `--`: what follows are names, whatever they look like."""
+    return words[: words.index("--")] if "--" in words else words
 
 
 def document(error: ContactsSyncError) -> dict[str, object]:
@@ -80,7 +153,3 @@ def _redacted(text: str) -> str:
     from contacts_sync.logs import redacted
 
     return redacted(text)
-
-
-def _redacted_traceback(error: Exception) -> str:
-    return _redacted("".join(traceback.format_exception(error)))

@@ -6,17 +6,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from contacts_sync.cli.frame import Frame, checked_user_id, json_option, pass_frame, user_argument
+from contacts_sync.cli.frame import (
+    Frame,
+    checked_user_id,
+    item_argument,
+    json_option,
+    limit_option,
+    pass_frame,
+    user_argument,
+)
 from contacts_sync.errors import UnknownItem, UnknownUser
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from contacts_sync.store.contacts import ContactRow
-
-limit_option = click.option(
-    "--limit", type=click.IntRange(min=0), default=50, show_default=True, help="At most so many; 0 = all."
-)
 
 
 @click.group("contacts")
@@ -61,12 +65,17 @@ def search(frame: Frame, text: str, user_id: str | None, limit: int, as_json: bo
     if user_id is not None:
         checked_user_id(user_id)
     with frame.store(frame.config()) as db, read(db) as tx:
-        found = contacts.search(tx, text, user_id=user_id, limit=limit)
+        found = contacts.search(tx, _storable(text), user_id=user_id, limit=limit)
     _show(found, as_json=as_json)
 
 
+def _storable(text: str) -> str:
+    """The words as any store could hold them: bytes that are no UTF-8 find nothing instead of failing."""
+    return text.encode("utf-8", "replace").decode()
+
+
 @command.command("show")
-@click.argument("contact_id", metavar="ID", type=int)
+@item_argument("contact")
 @json_option
 @pass_frame
 def show(frame: Frame, contact_id: int, as_json: bool) -> None:
@@ -84,9 +93,10 @@ def show(frame: Frame, contact_id: int, as_json: bool) -> None:
     if found is None:
         raise UnknownItem(f"there is no contact {contact_id}", hint="contacts-sync contacts search TEXT")
     if as_json:
-        print_json(contact_document(found, whole=True))
+        print_json(contact_document(found))
         return
     document = contact_document(found)
+    del document["payload"]
     document["emails"] = ", ".join(email.value for email in found.emails)
     document["phones"] = ", ".join(phone.value for phone in found.phones)
     document["groups"] = ", ".join(found.groups)

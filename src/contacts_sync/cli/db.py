@@ -38,7 +38,7 @@ def _report(frame: Frame, as_json: bool, *, create: bool) -> None:
     from contacts_sync.cli.output import print_json, say
     from contacts_sync.store import migrate
 
-    with frame.store(frame.config(), create=create) as db:
+    with frame.store(frame.config(), create=create, upgrade=create) as db:
         revision = migrate.current(db)
     if as_json:
         print_json({"revision": revision, "head": migrate.head()})

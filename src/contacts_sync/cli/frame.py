@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from contacts_sync.errors import InvalidUsage, StoreUnusable, UnknownUser
+from contacts_sync.errors import InvalidUsage, UnknownItem, UnknownUser
 
 if TYPE_CHECKING:
     from contacts_sync.config import Config
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 LONGEST_USER_ID = 255
+LARGEST_ID = 2**63 - 1  # of a run or a contact, in either database
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,11 @@ class Frame:
         return loaded
 
     @contextmanager
-    def store(self, config: Config, *, create: bool = False) -> Iterator[Database]:
-        """The open store; `create` makes a missing one and upgrades an older one."""
+    def store(self, config: Config, *, create: bool = False, upgrade: bool = False) -> Iterator[Database]:
+        """The open store; `create` makes a missing one, `upgrade` brings an older one up to date."""
         from contacts_sync.store.engine import close, open_database
 
-        db = open_database(config.database.url, create=create, upgrade=create)
+        db = open_database(config.database.url, create=create, upgrade=upgrade)
         try:
             yield db
         finally:
@@ -86,9 +87,39 @@ def user_argument(function: Function) -> Function:
 
 def checked_user_id(user_id: str) -> str:
     """The user id, if it is one: 1-255 printable characters. Raises `InvalidUsage`."""
-    if not 1 <= len(user_id) <= LONGEST_USER_ID or not user_id.isprintable() or not user_id.strip():
+    if not 1 <= len(user_id) <= LONGEST_USER_ID or not user_id.isprintable():
         raise InvalidUsage(f"not a user id: {user_id[:40]!r}", hint="a user id has 1 to 255 printable characters")
     return user_id
+
+
+def limit_option(function: Function) -> Function:
+    """`--limit` of a list."""
+    return click.option(
+        "--limit",
+        type=click.IntRange(0, 2**31 - 1),
+        default=50,
+        show_default=True,
+        help="At most so many; 0 = all.",
+    )(function)
+
+
+def item_argument(what: str, *, many: bool = False) -> Callable[[Function], Function]:
+    """The id of a run or a contact, or several; no number that a store can't hold ever reaches one."""
+    return click.argument(
+        f"{what}_id{'s' if many else ''}",
+        metavar="ID..." if many else "ID",
+        type=int,
+        nargs=-1 if many else 1,
+        required=True,
+        callback=lambda _, __, value: _storable(what, value),
+    )
+
+
+def _storable(what: str, value: int | tuple[int, ...]) -> int | tuple[int, ...]:
+    for number in value if isinstance(value, tuple) else (value,):
+        if not 0 < number <= LARGEST_ID:
+            raise UnknownItem(f"there is no {what} {number}")
+    return value
 
 
 def linked(tx: Transaction, user_id: str) -> Connection:
@@ -113,8 +144,3 @@ def open_desk(config: Config, db: Database) -> Desk:
 def now() -> datetime:
     """The one clock of the commands."""
     return datetime.now(UTC)
-
-
-def missing_store(url: str) -> StoreUnusable:
-    """What a command says where there is no store."""
-    return StoreUnusable(f"there is no store at {url}", hint="contacts-sync init")

@@ -34,7 +34,7 @@ def command(frame: Frame, as_json: bool) -> None:
         _make_directory(config.secrets.key_file.parent)
         vault.write_key_file(config.secrets.key_file)
         made.append(str(config.secrets.key_file))
-    with frame.store(config, create=True):
+    with frame.store(config, create=True, upgrade=True):
         pass
     if as_json:
         print_json({"config": str(path), "key_file": str(config.secrets.key_file), "made": made})

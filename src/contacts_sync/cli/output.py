@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -14,19 +15,20 @@ from contacts_sync.logs import clean
 
 
 def print_json(document: Any) -> None:
-    """One JSON document, pure ASCII, so that nothing in it can steer a terminal."""
-    click.echo(json.dumps(document, default=_plain, ensure_ascii=True))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return instant(value)
-    raise TypeError(f"{type(value).__name__} is not JSON")
+    """One JSON document, pure ASCII, so that nothing in it can steer a terminal; written at once."""
+    click.echo(json.dumps(document, ensure_ascii=True))
+    sys.stdout.flush()
 
 
 def instant(value: datetime | None) -> str | None:
     """ISO 8601 in UTC with Z, to the second."""
-    return value.strftime("%Y-%m-%dT%H:%M:%SZ") if value is not None else None
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if value is not None else None
+
+
+def typed(user_id: str) -> str:
+    """A user id as the last word of a command that somebody is told to type."""
+    word = shlex.quote(user_id)
+    return f"-- {word}" if user_id.startswith("-") else word
 
 
 def say(text: str = "") -> None:
@@ -77,8 +79,3 @@ def print_fields(fields: Sequence[tuple[str, object]]) -> None:
     width = max(len(name) for name, _ in fields)
     for name, value in fields:
         click.echo(f"{name.ljust(width)}  {_cell(value)}")
-
-
-def seconds(duration: timedelta) -> str:
-    """A duration for people."""
-    return f"{duration.total_seconds():.1f} s"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from typing import Any
 
 from contacts_sync.cli.output import instant
-from contacts_sync.model import Counters, Node, Run
+from contacts_sync.model import Connection, ConnectionStatus, Counters, Node, Run, Schedule, SyncState
 from contacts_sync.store.contacts import ContactRow
 
 RUN_FIELDS = (
@@ -52,17 +53,36 @@ def run_document(run: Run) -> dict[str, Any]:
     return {**plain, **{name: getattr(run.counters, name) for name in Counters.__slots__}}
 
 
-def contact_document(contact: ContactRow, *, whole: bool = False) -> dict[str, Any]:
-    """A contact; `whole` adds Google's payload."""
-    import json
-
+def contact_document(contact: ContactRow) -> dict[str, Any]:
+    """A contact with its values, the names of its labels, and Google's Person as received."""
     return {
         **{name: getattr(contact, name) for name in CONTACT_FIELDS},
         "synced_at": instant(contact.synced_at),
         "emails": [asdict(email) for email in contact.emails],
         "phones": [asdict(phone) for phone in contact.phones],
         "groups": list(contact.groups),
-        **({"payload": json.loads(contact.payload)} if whole else {}),
+        "payload": json.loads(contact.payload),
+    }
+
+
+def user_document(connection: Connection, schedule: Schedule, state: SyncState) -> dict[str, Any]:
+    """A user's connection with the schedule that holds for it, and how its syncs went."""
+    scheduled = connection.status is not ConnectionStatus.DISCONNECTED
+    return {
+        "user_id": connection.user_id,
+        "google_account": connection.google_account,
+        "google_sub": connection.google_sub,
+        "status": str(connection.status),
+        "cron": schedule.cron if scheduled else None,
+        "timezone": schedule.timezone if scheduled else None,
+        "connected_at": instant(connection.connected_at),
+        "disconnected_at": instant(connection.disconnected_at),
+        "last_status": state.last_status,
+        "last_error": state.last_error,
+        "last_success_at": instant(state.last_success_at),
+        "last_full_sync_at": instant(state.last_full_sync_at),
+        "last_incremental_sync_at": instant(state.last_incremental_sync_at),
+        "consecutive_failures": state.consecutive_failures,
     }
 
 
@@ -80,15 +100,15 @@ def node_document(node: Node, *, alive: bool) -> dict[str, Any]:
 
 
 def run_line(run: Run) -> str:
-    """A run that has ended, or waits, in one line."""
-    counts = run.counters
-    took = ""
+    """A run in one line; why it failed is said elsewhere."""
+    if not run.status.ended:
+        return f"{run.user_id}: {run.kind} sync {run.status} (run {run.id})"
+    counts, took = run.counters, ""
     if run.started_at and run.finished_at:
         took = f" in {(run.finished_at - run.started_at).total_seconds():.1f} s"
-    told = f"{run.user_id}: {run.kind} sync {run.status}{took} (run {run.id})"
-    if run.error_type:
-        return f"{told}: {run.error_type}: {run.error_message}"
     return (
-        f"{told}: {counts.contacts_imported} imported, {counts.contacts_updated} updated, "
-        f"{counts.contacts_deleted} deleted"
+        f"{run.user_id}: {run.kind} sync {run.status}{took} (run {run.id}): "
+        f"contacts {counts.contacts_imported} imported, {counts.contacts_updated} updated, "
+        f"{counts.contacts_deleted} deleted; labels {counts.groups_imported} imported, "
+        f"{counts.groups_updated} updated, {counts.groups_deleted} deleted"
     )

@@ -17,6 +17,7 @@ from contacts_sync.errors import (
     AccessTokenRejected,
     GrantRejected,
     OperatorTrouble,
+    PageTokenRejected,
     PassingTrouble,
     QuotaExceeded,
     RequestRejected,
@@ -28,12 +29,31 @@ from contacts_sync.errors import (
 SHORTEST_WAIT = timedelta(seconds=1)
 LONGEST_WAIT = timedelta(hours=1)
 LONGEST_PATIENCE = timedelta(minutes=1)  # a longer Retry-After defers the run instead of holding a worker
-RATE_LIMITS = {"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "RATE_LIMIT_EXCEEDED"}
+RATE_LIMITS = {
+    "rateLimitExceeded",
+    "userRateLimitExceeded",
+    "sharingRateLimitExceeded",
+    "dailyLimitExceeded",
+    "quotaExceeded",
+    "RATE_LIMIT_EXCEEDED",
+    "RESOURCE_EXHAUSTED",
+}
+SCOPE_MISSING = {"ACCESS_TOKEN_SCOPE_INSUFFICIENT", "insufficientPermissions"}
 API_DISABLED = {"SERVICE_DISABLED", "accessNotConfigured"}
-CLIENT_ERRORS = {"invalid_client", "unauthorized_client", "deleted_client", "disabled_client", "org_internal"}
-DEAD_GRANTS = {"invalid_grant", "access_denied", "admin_policy_enforced", "account_deleted"}
+CLIENT_ERRORS = {
+    "invalid_client",
+    "unauthorized_client",
+    "deleted_client",
+    "disabled_client",
+    "org_internal",
+    "redirect_uri_mismatch",
+}
+DEAD_GRANTS = {"invalid_grant", "access_denied", "admin_policy_enforced", "account_deleted", "invalid_account"}
+PASSING_ERRORS = {"internal_failure", "server_error", "temporarily_unavailable"}
 ENABLE_API = "enable the People API for your project in Google's console: APIs & Services, Library, People API"
-CHECK_CLIENT = "check google.client_secrets_file: the OAuth client is wrong, deleted or disabled"
+CHECK_CLIENT = (
+    "check google.client_secrets_file: the OAuth client is wrong, deleted, disabled or not of the type Desktop"
+)
 CONSENT_AGAIN = "the user must consent again: contacts-sync connect USER"
 
 
@@ -48,28 +68,38 @@ class _Refusal:
 
 
 def judge(  # noqa: PLR0911  (a table, a row a line)
-    status: int, headers: Mapping[str, str], body: bytes, *, carried_sync_token: bool, now: datetime
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    carried_sync_token: bool,
+    now: datetime,
+    carried_page_token: bool = False,
 ) -> SyncError:
-    """What an answer of the People API other than 200 means."""
+    """What an answer of the People API other than 200 means.
+
+    A cause that Google names comes before a long Retry-After, and that before what the status alone says.
+    """
     wait = retry_after(headers, now)
     said = _refusal(body)
     if status == 429 or (status == 403 and said.reasons & RATE_LIMITS):
         return QuotaExceeded(f"Google's quota is used up (HTTP {status})", retry_after=wait)
-    if status == 408 or status >= 500:
-        return _passing(f"Google is in trouble (HTTP {status})", wait)
     if carried_sync_token and _rejects_sync_token(status, said):
         return SyncTokenExpired("Google no longer takes the sync token")
+    if status == 403 and (named := _forbidden(said)) is not None:
+        return named
+    if _is_passing(status, wait):
+        return _passing(f"Google is in trouble (HTTP {status})", wait)
+    if carried_page_token and status == 400 and _blames_an_argument(said):
+        return PageTokenRejected("Google no longer takes the page token of this listing")
     if status == 401:
         return AccessTokenRejected("Google refuses the access token (HTTP 401)")
-    if status == 403:
-        return _forbidden(said)
-    if 300 <= status < 400:
-        return RequestRejected(f"Google's address answers with a redirect (HTTP {status}), which is not followed")
-    if status == 404 and not said.status:
-        return OperatorTrouble(
-            "no People API at the configured address (HTTP 404)", hint="check google.endpoints.people"
-        )
-    return RequestRejected(f"Google refuses the request (HTTP {status} {said.status})".replace(" )", ")"))
+    return _rejected(status, said)
+
+
+def _is_passing(status: int, wait: timedelta | None) -> bool:
+    """Success without the answer asked for is a gateway's doing; who asks to wait for long means: come again."""
+    return status < 300 or status == 408 or status >= 500 or (wait is not None and wait > LONGEST_PATIENCE)
 
 
 def _passing(message: str, wait: timedelta | None) -> PassingTrouble:
@@ -79,22 +109,33 @@ def _passing(message: str, wait: timedelta | None) -> PassingTrouble:
 
 def _rejects_sync_token(status: int, said: _Refusal) -> bool:
     """400 in all its forms, and 410, which only the documentation knows."""
-    if status == 410:
+    if status == 410 or (400 <= status < 500 and "EXPIRED_SYNC_TOKEN" in said.reasons):
         return True
-    return status == 400 and (
-        "EXPIRED_SYNC_TOKEN" in said.reasons
-        or "sync token" in said.message.lower()
-        or (said.status == "INVALID_ARGUMENT" and "personfields" not in said.message.lower())
-    )
+    return status == 400 and ("sync token" in said.message.lower() or _blames_an_argument(said))
 
 
-def _forbidden(said: _Refusal) -> SyncError:
-    if "ACCESS_TOKEN_SCOPE_INSUFFICIENT" in said.reasons or "insufficientPermissions" in said.reasons:
+def _blames_an_argument(said: _Refusal) -> bool:
+    """Google doesn't say which, unless it is the field mask."""
+    return said.status == "INVALID_ARGUMENT" and "personfields" not in said.message.lower()
+
+
+def _forbidden(said: _Refusal) -> SyncError | None:
+    if said.reasons & SCOPE_MISSING:
         return ScopeMissing("the permission to read contacts was not granted", hint=CONSENT_AGAIN)
     if said.reasons & API_DISABLED:
         hint = f"{ENABLE_API} ({said.link})" if said.link else ENABLE_API
         return OperatorTrouble("the People API is not enabled in your Google project", hint=hint)
-    return RequestRejected(f"Google forbids the request (HTTP 403 {said.status})".replace(" )", ")"))
+    return None
+
+
+def _rejected(status: int, said: _Refusal) -> SyncError:
+    if status < 400:
+        return RequestRejected(f"Google's address answers with a redirect (HTTP {status}), which is not followed")
+    if status == 404 and not said.status:
+        return OperatorTrouble(
+            "no People API at the configured address (HTTP 404)", hint="check google.endpoints.people"
+        )
+    return RequestRejected(f"Google refuses the request (HTTP {status} {said.status})".replace(" )", ")"))
 
 
 def judge_token_answer(  # noqa: PLR0911  (a table, a row a line)
@@ -105,12 +146,14 @@ def judge_token_answer(  # noqa: PLR0911  (a table, a row a line)
     error, description = _oauth_error(body)
     if status == 429 or error in RATE_LIMITS:
         return QuotaExceeded(f"Google's token endpoint is over its quota (HTTP {status})", retry_after=wait)
-    if status == 408 or status >= 500:
+    if status >= 500 or error in PASSING_ERRORS:
         return _passing(f"Google's token endpoint is in trouble (HTTP {status})", wait)
     if error in CLIENT_ERRORS:
         return OperatorTrouble(f"Google refuses the OAuth client: {error}", hint=CHECK_CLIENT)
     if error in DEAD_GRANTS:
         return GrantRejected(_dead(error, description), hint=CONSENT_AGAIN)
+    if _is_passing(status, wait):
+        return _passing(f"Google's token endpoint asks to come again (HTTP {status})", wait)
     if 300 <= status < 400 or status == 404:
         return OperatorTrouble(
             f"no token endpoint at the configured address (HTTP {status})",
@@ -130,13 +173,15 @@ def _word(text: str) -> str:
     return text if re.fullmatch(r"[a-z_]{1,40}", text) else "unknown error"
 
 
-def judge_transport(exception: Exception) -> SyncError:
+def judge_transport(exception: Exception) -> SyncError:  # noqa: PLR0911  (a table, a row a line)
     """What a failed exchange means. Exception texts carry URLs, so only their types are told."""
     names = {type(cause).__name__ for cause in _causes(exception)}
     if names & {"SSLCertVerificationError", "CertificateError"}:
         return OperatorTrouble(
             "Google's certificate is not trusted", hint="check google.endpoints and google.endpoints.ca_file"
         )
+    if "ProxyError" in names and "407" in str(exception):
+        return OperatorTrouble("the configured proxy asks for credentials", hint="check google.endpoints.proxy")
     if "ProxyError" in names:
         return PassingTrouble("the configured proxy refuses or fails", hint="check google.endpoints.proxy")
     if names & {"NameResolutionError", "gaierror"}:
@@ -169,13 +214,13 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
 
 
 def _seconds(value: str) -> timedelta | None:
-    return timedelta(seconds=min(int(value), 10**6)) if re.fullmatch(r"\d{1,18}", value) else None
+    return timedelta(seconds=int(value[:9])) if re.fullmatch(r"[0-9]+", value) else None
 
 
 def _until(value: str, now: datetime) -> timedelta | None:
     try:
         at = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return at - now if at.tzinfo is not None else None
 
@@ -188,7 +233,7 @@ def _refusal(body: bytes) -> _Refusal:
     return _Refusal(
         status=_capitals(str(error.get("status", ""))),
         message=str(error.get("message", "")),
-        reasons=frozenset(str(one["reason"]) for one in details if "reason" in one),
+        reasons=frozenset(str(one["reason"]) for one in details if "reason" in one) | {str(error.get("status"))},
         link=next((link for one in details if (link := _activation(one))), ""),
     )
 
@@ -201,7 +246,7 @@ def _list(holder: dict[str, object], name: str) -> list[object]:
 def _activation(detail: dict[str, object]) -> str:
     metadata = detail.get("metadata")
     link = str(metadata.get("activationUrl", "")) if isinstance(metadata, dict) else ""
-    return link if re.fullmatch(r"https://console\.[a-z.]*google\.com/[\w./?=&%-]*", link) else ""
+    return link if re.fullmatch(r"https://console\.([a-z]+\.)?google\.com/[\w./?=&%-]*", link) else ""
 
 
 def _capitals(status: str) -> str:

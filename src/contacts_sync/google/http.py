@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import ssl
 import threading
-import time
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
+from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3.exceptions import HTTPError
 
 from contacts_sync import __version__
 from contacts_sync.errors import ConfigurationError, PassingTrouble, RequestRejected
-from contacts_sync.google import faults
+from contacts_sync.google import faults, patience
 from contacts_sync.google.pacing import Pacer
 
 LARGEST_BODY = 64 * 1024 * 1024  # decoded; a page of 1,000 rich contacts has about 5 MB
 CHUNK = 64 * 1024
+TRANSPORT_TROUBLE = (requests.RequestException, HTTPError, OSError, zlib.error)
 HEADERS = {
     # Google compresses only for clients whose User-Agent has the word gzip in it
     "User-Agent": f"contacts-sync/{__version__} (gzip)",
@@ -48,11 +49,12 @@ class Transport:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer that arrived whole; `body` is decoded."""
+    """An answer that arrived whole, at `received_at`; `body` is decoded."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    received_at: datetime
 
 
 def open_transport(
@@ -84,10 +86,13 @@ class _Adapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Called by the base class, once."""
         super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
+        patience.impose(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         """Called by the base class, once a proxy."""
-        return super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
+        manager = super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
+        patience.impose(manager)
+        return manager
 
 
 def _trust(ca_file: str) -> ssl.SSLContext:
@@ -101,22 +106,28 @@ def _trust(ca_file: str) -> ssl.SSLContext:
     return context
 
 
-def prepare(session: requests.Session, adapter: HTTPAdapter, *, proxy: str) -> None:
+def prepare(session: requests.Session, adapter: BaseAdapter, *, proxy: str) -> None:
     """Give a session our pool, our headers and our settings."""
     session.trust_env = False
-    session.max_redirects = 0
     session.headers.update(HEADERS)
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # users share the session, and nothing else
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     if proxy:
         session.proxies = {"http": proxy, "https": proxy}
 
 
-def get(transport: Transport, url: str, *, params: Mapping[str, str], access_token: str, user_id: str) -> Answer:
-    """GET with a bearer token. Raises `PassingTrouble` and its kin if no whole answer arrives."""
-    transport.pacer.wait(user_id)
-    headers = {"Authorization": f"Bearer {access_token}"}
-    return _exchange(transport, "GET", url, params=params, headers=headers)
+def get(transport: Transport, url: str, *, params: Mapping[str, str], access_token: str, user_id: str | None) -> Answer:
+    """GET some JSON with a bearer token, paced for `user_id` if one is given.
+
+    Raises `PassingTrouble` and its kin if no whole answer arrives, `Interrupted` if the process stops meanwhile.
+    """
+    if user_id is not None:
+        transport.pacer.wait(user_id)
+    answer = _exchange(transport, "GET", url, params=params, headers={"Authorization": f"Bearer {access_token}"})
+    if answer.status == 200 and "json" not in answer.headers.get("Content-Type", "json").lower():
+        raise PassingTrouble("the answer is no JSON: something between here and Google answers in its place")
+    return answer
 
 
 def post_form(transport: Transport, url: str, form: Mapping[str, str]) -> Answer:
@@ -133,7 +144,6 @@ def _exchange(
     data: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Answer:
-    deadline = time.monotonic() + 2 * transport.read_timeout.total_seconds()
     try:
         with transport.session.request(
             method,
@@ -145,23 +155,22 @@ def _exchange(
             allow_redirects=False,
             stream=True,
         ) as response:
-            body = _read(response, deadline)
-            return Answer(response.status_code, response.headers, body)
-    except (requests.RequestException, HTTPError, OSError, zlib.error) as trouble:
+            body = whole_body(response)
+            return Answer(response.status_code, response.headers, body, datetime.now(UTC))
+    except TRANSPORT_TROUBLE as trouble:
         raise faults.judge_transport(trouble) from None
 
 
-def _read(response: requests.Response, deadline: float) -> bytes:
-    """The whole body, or nothing: a cut gzip stream is no answer, however well it reads so far."""
-    gunzip = zlib.decompressobj(wbits=31) if response.headers.get("Content-Encoding") == "gzip" else None
+def whole_body(response: requests.Response) -> bytes:
+    """The decoded body of a streamed answer: a cut gzip stream is no answer, however well it reads so far."""
+    gzipped = response.headers.get("Content-Encoding", "").lower() == "gzip"
+    gunzip = zlib.decompressobj(wbits=31) if gzipped else None
     body = bytearray()
     for chunk in response.raw.stream(CHUNK, decode_content=False):
         body += gunzip.decompress(chunk, LARGEST_BODY + 1 - len(body)) if gunzip else chunk
         if len(body) > LARGEST_BODY:
             raise RequestRejected(f"an answer has more than {LARGEST_BODY // 1024**2} MiB")
-        if time.monotonic() > deadline:
-            raise PassingTrouble("Google's answer took too long to arrive")
-    if gunzip and not gunzip.eof and response.status_code == 200:
+    if gunzip and not gunzip.eof:
         raise PassingTrouble("Google's compressed answer was cut short")
     return bytes(body)
 

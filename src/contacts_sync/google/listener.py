@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import time
+import queue
+import threading
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from contacts_sync.errors import ConsentFailed, InvalidUsage
-from contacts_sync.google.oauth import Consent, redirect_answer
+from contacts_sync.google.oauth import Consent, is_answer_to, redirect_answer
 
 PATH = "/oauth2callback"
-PATIENCE_SECONDS = 5  # for one visitor's request
-MOST_VISITS = 100
+PATIENCE_SECONDS = 5  # for one visitor's next word
+LOOK_EVERY_SECONDS = 0.05  # how soon the server notices that the wait is over
 PAGE = "<!doctype html><html lang=en><meta charset=utf-8><title>contacts-sync</title><p>{}</p></html>"
 DONE = "Thank you. You can close this window."
 FAILED = "That didn't work. You can close this window; the terminal says more."
@@ -37,28 +39,31 @@ class Listener:
     def __init__(self, port: int = 0) -> None:
         try:
             self._server = _Server(("127.0.0.1", port), _Handler)
-        except OSError as error:
-            raise InvalidUsage(f"port {port} can't be used: {error.strerror}", hint="choose another port") from None
+        except (OSError, OverflowError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is no port"
+            raise InvalidUsage(f"port {port} can't be used: {why}", hint="choose another port") from None
 
     @property
     def redirect_uri(self) -> str:
         """Where Google sends the browser."""
-        return f"http://127.0.0.1:{self._server.server_port}{PATH}"
+        return f"http://{self._server.place}{PATH}"
 
     def wait(self, consent: Consent, timeout: timedelta) -> str:
         """The authorization code. Raises `ConsentFailed` when it is refused or nobody comes in time."""
         self._server.consent = consent
-        until = time.monotonic() + timeout.total_seconds()
-        for _ in range(MOST_VISITS):
-            self._server.timeout = until - time.monotonic()
-            if self._server.timeout <= 0:
-                break
-            self._server.handle_request()
-            if self._server.error is not None:
-                raise self._server.error
-            if self._server.code is not None:
-                return self._server.code
-        raise ConsentFailed("nobody gave consent in time", hint="try again, or give more time with --timeout")
+        serving = threading.Thread(target=self._server.serve_forever, args=(LOOK_EVERY_SECONDS,), daemon=True)
+        serving.start()
+        try:
+            outcome = self._server.outcome.get(timeout=timeout.total_seconds())
+        except queue.Empty:
+            hint = "try again, or give more time with --timeout"
+            raise ConsentFailed("nobody gave consent in time", hint=hint) from None
+        finally:
+            self._server.shutdown()
+            serving.join()
+        if isinstance(outcome, ConsentFailed):
+            raise outcome
+        return outcome
 
     def __enter__(self) -> Self:
         return self
@@ -69,10 +74,17 @@ class Listener:
         self._server.server_close()
 
 
-class _Server(HTTPServer):
-    consent: Consent | None = None
-    code: str | None = None
-    error: ConsentFailed | None = None
+class _Server(ThreadingTCPServer):
+    """A thread a visitor: a browser's idle spare connection must not keep the real one waiting."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.consent: Consent | None = None
+        self.outcome: queue.SimpleQueue[str | ConsentFailed] = queue.SimpleQueue()  # only the first one is taken
+        self.place = f"127.0.0.1:{self.server_address[1]}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A visitor that hangs up or talks nonsense is no news."""
@@ -85,28 +97,22 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         query = dict(parse_qsl(parts.query))
-        if not self._is_meant_for_us(parts.path, query):
+        consent = self.server.consent
+        if consent is None or not self._is_meant_for_us(parts.path) or not _is_outcome(consent, query):
             self._answer(404, FAILED)
             return
-        try:
-            self.server.code = redirect_answer(self.server.consent, query)  # type: ignore[arg-type]  # set by `wait` before anybody is let in
-        except ConsentFailed as error:
-            self.server.error = error
-            self._answer(400, FAILED)
-        else:
-            self._answer(200, DONE)
+        outcome = _outcome(consent, query)
+        self._answer(200 if isinstance(outcome, str) else 400, DONE if isinstance(outcome, str) else FAILED)
+        self.server.outcome.put(outcome)
 
-    def _is_meant_for_us(self, path: str, query: dict[str, str]) -> bool:
-        """Only the browser that comes from our consent: anything else is turned away and the wait goes on."""
-        consent = self.server.consent
-        host = f"127.0.0.1:{self.server.server_port}"
-        return (
-            path == PATH
-            and self.headers.get("Host") == host
-            and consent is not None
-            and query.get("state") == consent.state
-            and ("code" in query or "error" in query)
-        )
+    def _is_meant_for_us(self, path: str) -> bool:
+        """The host is checked against pages that give their own name our address."""
+        return path == PATH and self.headers.get("Host") == self.server.place
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002  (the base class's page repeats them)
+        """Another method, or nonsense: turned away with the same plain page."""
+        self.close_connection = True
+        self._answer(code, FAILED)
 
     def _answer(self, status: int, text: str) -> None:
         body = PAGE.format(text).encode()
@@ -121,3 +127,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (the base class's word)
         """Nothing: the address has the code in it."""
+
+
+def _is_outcome(consent: Consent, query: dict[str, str]) -> bool:
+    """Only the browser that comes from our consent ends the wait."""
+    return is_answer_to(consent, query) and ("code" in query or "error" in query)
+
+
+def _outcome(consent: Consent, query: dict[str, str]) -> str | ConsentFailed:
+    try:
+        return redirect_answer(consent, query)
+    except ConsentFailed as error:
+        return error

@@ -11,19 +11,20 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import requests
+import structlog
 from oauthlib.oauth2 import OAuth2Error, WebApplicationClient
-from requests.adapters import HTTPAdapter
+from requests.adapters import BaseAdapter, HTTPAdapter
 from requests_oauthlib import OAuth2Session
 
-from contacts_sync.errors import ConsentFailed, OperatorTrouble, PassingTrouble, SyncError
+from contacts_sync.errors import ConsentFailed, GrantRejected, PassingTrouble, SyncError
 from contacts_sync.google import faults
-from contacts_sync.google.http import Transport, get, post_form, prepare
+from contacts_sync.google.http import TRANSPORT_TROUBLE, Transport, get, post_form, prepare, whole_body
 from contacts_sync.model import Account, Grant
 
 CONTACTS_SCOPE = "https://www.googleapis.com/auth/contacts.readonly"
@@ -32,6 +33,9 @@ SCOPES = ("openid", "https://www.googleapis.com/auth/userinfo.email", CONTACTS_S
 ISSUERS = ("https://accounts.google.com", "accounts.google.com")
 REFRESH_BEFORE = timedelta(seconds=225)  # as long before the end as Google's own library
 LONGEST_ACCESS = timedelta(hours=1)
+CODE = re.compile(r"[A-Za-z0-9/%._~-]{10,512}")
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ def begin(client: OAuthClient, redirect_uri: str, *, login_hint: str | None = No
 
 def redirect_answer(consent: Consent, query: Mapping[str, str]) -> str:
     """The authorization code that came back. Raises `ConsentFailed` for anything but our consent's answer."""
-    if not hmac.compare_digest(query.get("state", "").encode(), consent.state.encode()):
+    if not is_answer_to(consent, query):
         raise ConsentFailed("the answer is not the one to this consent (wrong state)", hint="begin again")
     if query.get("iss", ISSUERS[0]) not in ISSUERS:
         raise ConsentFailed("the answer doesn't come from Google (wrong issuer)", hint="begin again")
@@ -89,6 +93,12 @@ def redirect_answer(consent: Consent, query: Mapping[str, str]) -> str:
     if not query.get("code"):
         raise ConsentFailed("the answer has no authorization code", hint="begin again")
     return query["code"]
+
+
+def is_answer_to(consent: Consent, query: Mapping[str, str]) -> bool:
+    """True if the state is the one sent out with this consent; compared in constant time."""
+    state = query.get("state", "").encode(errors="replace")
+    return hmac.compare_digest(state, consent.state.encode())
 
 
 def _refused(error: str) -> str:
@@ -104,16 +114,24 @@ def parse_redirect(consent: Consent, pasted: str) -> str:
     Raises `ConsentFailed` for an address that isn't this consent's.
     """
     text = "".join(pasted.split())
-    if "://" not in text:
-        if not re.fullmatch(r"[\w/%.~-]{10,512}", text):
-            raise ConsentFailed("that is neither the address you ended at nor a code", hint="paste the whole address")
-        return text.replace("%2F", "/").replace("%2f", "/")
-    given, wanted = urlsplit(text), urlsplit(consent.redirect_uri)
-    if (given.scheme, given.netloc, given.path or "/") != (wanted.scheme, wanted.netloc, wanted.path or "/"):
+    if CODE.fullmatch(text):
+        return unquote(text)
+    if "://" not in text:  # browsers like to hide it
+        text = f"{urlsplit(consent.redirect_uri).scheme}://{text}"
+    if _place(text) != _place(consent.redirect_uri):
         raise ConsentFailed(
-            f"that address doesn't begin with {consent.redirect_uri}", hint="paste the address you ended at"
+            f"that is neither a code nor an address that begins with {consent.redirect_uri}",
+            hint="paste the whole address at which the browser ended",
         )
-    return redirect_answer(consent, dict(parse_qsl(given.query)))
+    return redirect_answer(consent, dict(parse_qsl(urlsplit(text).query)))
+
+
+def _place(url: str) -> tuple[str, str, str] | None:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    return parts.scheme, parts.netloc, parts.path or "/"
 
 
 # -- tokens
@@ -122,22 +140,26 @@ def parse_redirect(consent: Consent, pasted: str) -> str:
 def exchange(transport: Transport, client: OAuthClient, consent: Consent, code: str, *, now: datetime) -> Grant:
     """The grant for an authorization code.
 
-    Raises `ConsentFailed` if access to contacts wasn't granted or no refresh token came (then the grant is revoked),
-    `OperatorTrouble` for a refused client, `PassingTrouble` and its kin.
+    Raises `ConsentFailed` for a code that is used or too old, if access to contacts wasn't granted (then the grant is
+    revoked) or if no refresh token came; `OperatorTrouble` for a refused client, `PassingTrouble` and its kin.
     """
-    answer = _ask(
-        transport,
-        client,
-        lambda session: session.fetch_token(
-            _as_https(client.token),
-            code=code,
-            code_verifier=consent.code_verifier,
-            client_secret=client.client_secret,
-            include_client_id=True,
-            timeout=transport.timeouts,
-        ),
-        redirect_uri=consent.redirect_uri,
-    )
+    try:
+        answer = _ask(
+            transport,
+            client,
+            lambda session: session.fetch_token(
+                _as_https(client.token),
+                code=code,
+                code_verifier=consent.code_verifier,
+                client_secret=client.client_secret,
+                include_client_id=True,
+                timeout=transport.timeouts,
+            ),
+            redirect_uri=consent.redirect_uri,
+            now=now,
+        )
+    except GrantRejected:
+        raise ConsentFailed("Google doesn't take the code: it is used or too old", hint="begin again") from None
     grant = _grant(answer, now, refresh_token="", scopes=SCOPES)
     _check_consent(transport, client, grant)
     return grant
@@ -158,8 +180,8 @@ def _revoke_quietly(transport: Transport, client: OAuthClient, grant: Grant) -> 
     """What isn't kept shouldn't stay alive at Google; if that fails, the user can still remove it there."""
     try:
         revoke(transport, client, grant.refresh_token or grant.access_token)
-    except SyncError:
-        return
+    except SyncError as error:
+        log.warning("grant_not_revoked", error=error.message)
 
 
 def refresh(transport: Transport, client: OAuthClient, grant: Grant, *, now: datetime) -> Grant:
@@ -177,13 +199,10 @@ def refresh(transport: Transport, client: OAuthClient, grant: Grant, *, now: dat
             client_secret=client.client_secret,
             timeout=transport.timeouts,
         ),
+        now=now,
     )
     fresh = _grant(answer, now, refresh_token=grant.refresh_token, scopes=grant.scopes)
-    return fresh if fresh.refresh_expires_at else _with_end(fresh, grant.refresh_expires_at)
-
-
-def _with_end(grant: Grant, refresh_expires_at: datetime | None) -> Grant:
-    return Grant(grant.access_token, grant.refresh_token, grant.expires_at, grant.scopes, refresh_expires_at)
+    return replace(fresh, refresh_expires_at=fresh.refresh_expires_at or grant.refresh_expires_at)
 
 
 def needs_refresh(grant: Grant, now: datetime) -> bool:
@@ -196,60 +215,55 @@ def _ask(
     client: OAuthClient,
     ask: Callable[[OAuth2Session], Any],
     *,
+    now: datetime,
     redirect_uri: str | None = None,
 ) -> dict[str, Any]:
-    """Let requests-oauthlib ask the token endpoint, with our adapter below and our judgement of the answer."""
-    told: list[dict[str, Any]] = []
-
-    def judged(response: requests.Response) -> requests.Response:
-        told.append(_token_answer(response))
-        response._content = json.dumps({**told[-1], "expires_in": 3600}).encode()  # noqa: SLF001  (oauthlib chokes on odd values; we read the original)
-        return response
-
+    """Let requests-oauthlib ask the token endpoint, with our pool below and our judgement of the answer."""
+    endpoint = _TokenEndpoint(transport.adapter, client.token, now)
     with OAuth2Session(client.client_id, redirect_uri=redirect_uri) as session:
-        prepare(session, transport.adapter, proxy=transport.session.proxies.get("https", ""))
-        session.mount(_as_https(client.token), _ToConfigured(transport.adapter, client.token))
-        session.register_compliance_hook("access_token_response", judged)
-        session.register_compliance_hook("refresh_token_response", judged)
+        prepare(session, endpoint, proxy=transport.session.proxies.get("https", ""))
         try:
             ask(session)
-        except requests.TooManyRedirects:
-            raise OperatorTrouble(
-                "the token endpoint answers with a redirect", hint="check google.endpoints.token"
-            ) from None
-        except requests.RequestException as trouble:
+        except TRANSPORT_TROUBLE as trouble:
             raise faults.judge_transport(trouble) from None
         except OAuth2Error as error:
             raise PassingTrouble(f"the token endpoint's answer is not understood ({type(error).__name__})") from None
-        finally:
-            session.adapters.clear()  # the pool below is shared: closing this session must not close it
-    return told[0]
+    return endpoint.answer
 
 
-class _ToConfigured(HTTPAdapter):
-    """oauthlib insists on https; an endpoint on loopback may be http. Below it the configured scheme is used."""
+class _TokenEndpoint(BaseAdapter):
+    """Between requests-oauthlib and the shared pool: judges every answer before oauthlib disguises it or requests
+    follows it. oauthlib insists on https; below this adapter the configured scheme is used, http on loopback.
+    """
 
-    def __init__(self, pool: HTTPAdapter, url: str) -> None:
+    def __init__(self, pool: HTTPAdapter, url: str, now: datetime) -> None:
         super().__init__()
         self._pool = pool
         self._scheme = urlsplit(url).scheme
+        self._now = now
+        self.answer: dict[str, Any] = {}
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        """Through the shared pool, with the configured scheme."""
+        """Through the pool; `answer` is what came. Raises the one error of ours that says what to do."""
         request.url = self._scheme + (request.url or "").removeprefix("https")
-        return self._pool.send(request, *args, **kwargs)
+        with self._pool.send(request, *args, **{**kwargs, "stream": True}) as response:
+            self.answer = _token_answer(response, whole_body(response), self._now)
+        response._content = json.dumps({**self.answer, "expires_in": 3600}).encode()  # noqa: SLF001  (oauthlib chokes on odd values; we read the original)
+        return response
+
+    def close(self) -> None:
+        """The pool is shared: a session that ends leaves it open."""
 
 
 def _as_https(url: str) -> str:
     return "https" + url.removeprefix(urlsplit(url).scheme)
 
 
-def _token_answer(response: requests.Response) -> dict[str, Any]:
-    """The token endpoint's JSON, or the one error of ours that says what to do."""
+def _token_answer(response: requests.Response, body: bytes, now: datetime) -> dict[str, Any]:
     if response.status_code != 200:
-        raise faults.judge_token_answer(response.status_code, response.headers, response.content, now=datetime.now(UTC))
+        raise faults.judge_token_answer(response.status_code, response.headers, body, now=now)
     try:
-        answer = json.loads(response.content)
+        answer = json.loads(body)
     except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict) or not _text(answer, "access_token"):
@@ -262,7 +276,7 @@ def _grant(answer: dict[str, Any], now: datetime, *, refresh_token: str, scopes:
     return Grant(
         access_token=_text(answer, "access_token"),
         refresh_token=_text(answer, "refresh_token") or refresh_token,
-        expires_at=now + min(_seconds(answer, "expires_in") or timedelta(0), LONGEST_ACCESS),
+        expires_at=now + min(_seconds(answer, "expires_in") or LONGEST_ACCESS, LONGEST_ACCESS),
         scopes=tuple(_text(answer, "scope").split()) or scopes,
         refresh_expires_at=now + ends_in if ends_in else None,
     )
@@ -275,9 +289,8 @@ def _text(answer: dict[str, Any], name: str) -> str:
 
 def _seconds(answer: dict[str, Any], name: str) -> timedelta | None:
     """A positive number of seconds; anything else is none."""
-    value = answer.get(name)
-    number = int(value) if isinstance(value, int | float | str) and re.fullmatch(r"\d{1,9}", str(value)) else 0
-    return timedelta(seconds=number) if number else None
+    found = re.fullmatch(r"([0-9]{1,9})(\.[0-9]*)?", str(answer.get(name)))
+    return timedelta(seconds=int(found[1])) if found and int(found[1]) else None
 
 
 # -- the account, and the end
@@ -285,12 +298,12 @@ def _seconds(answer: dict[str, Any], name: str) -> timedelta | None:
 
 def account(transport: Transport, client: OAuthClient, grant: Grant) -> Account:
     """Who gave consent. Raises `ConsentFailed` if Google doesn't say, `PassingTrouble` and its kin."""
-    answer = get(transport, client.userinfo, params={}, access_token=grant.access_token, user_id="")
+    answer = get(transport, client.userinfo, params={}, access_token=grant.access_token, user_id=None)
     if answer.status != 200:
-        raise faults.judge(answer.status, answer.headers, answer.body, carried_sync_token=False, now=datetime.now(UTC))
+        raise faults.judge(answer.status, answer.headers, answer.body, carried_sync_token=False, now=answer.received_at)
     try:
         found = json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise PassingTrouble("Google's answer about the account is not the JSON expected") from None
     if not isinstance(found, dict) or not found.get("sub") or not _text(found, "email"):
         raise ConsentFailed("Google doesn't say which account gave consent", hint="begin again")
@@ -305,4 +318,4 @@ def revoke(transport: Transport, client: OAuthClient, token: str) -> bool:
     answer = post_form(transport, client.revocation, {"token": token})
     if answer.status in (200, 400):
         return True
-    raise faults.judge_token_answer(answer.status, answer.headers, answer.body, now=datetime.now(UTC))
+    raise faults.judge_token_answer(answer.status, answer.headers, answer.body, now=answer.received_at)

@@ -6,9 +6,8 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from contacts_sync.errors import PageTokenRejected, PassingTrouble, RequestRejected
+from contacts_sync.errors import PassingTrouble
 from contacts_sync.google import faults, wire
 from contacts_sync.google.http import HEADERS, Answer, Transport, get
 from contacts_sync.model import Group, Groups, Page
@@ -92,18 +91,11 @@ def _get(client: PeopleClient, path: str, params: Mapping[str, str], access_toke
 def _checked(answer: Answer, *, page_token: str | None = None, sync_token: str | None = None) -> bytes:
     if answer.status == 200:
         return answer.body
-    error = faults.judge(
+    raise faults.judge(
         answer.status,
         answer.headers,
         answer.body,
         carried_sync_token=sync_token is not None,
-        now=_answered_at(),
+        carried_page_token=page_token is not None,
+        now=answer.received_at,
     )
-    if page_token is not None and answer.status == 400 and isinstance(error, RequestRejected):
-        raise PageTokenRejected("Google no longer takes the page token of this listing")
-    raise error
-
-
-def _answered_at() -> datetime:
-    """Now: a Retry-After date is compared with the moment the answer came, which nobody else knows better."""
-    return datetime.now(UTC)

@@ -1,0 +1,75 @@
+"""Answers that arrive as a whole in time, or not at all.
+
+A read timeout holds for one read only: a peer that sends a byte now and then, in the headers or in the body, would
+keep a worker for ever. Here each read gets what is left of the time for the whole answer.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import socket
+import time
+from typing import Any
+
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+READS_PER_ANSWER = 2  # a whole answer may take as long as this many silent reads
+
+
+class _TimedReads(io.RawIOBase):
+    """A socket's stream that ends in `TimeoutError` once the time for the answer is over."""
+
+    def __init__(self, stream: io.RawIOBase, sock: socket.socket) -> None:
+        self._stream = stream
+        self._sock = sock
+        self._longest = sock.gettimeout() or 0.0
+        self._until = time.monotonic() + READS_PER_ANSWER * self._longest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> Any:
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the answer took too long to arrive")
+        self._sock.settimeout(min(left, self._longest))
+        try:
+            return self._stream.readinto(buffer)
+        finally:
+            self._sock.settimeout(self._longest)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+class _TimedResponse(http.client.HTTPResponse):
+    """Made anew for each answer, when its first byte is awaited."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        if sock.gettimeout() is not None:
+            self.fp = io.BufferedReader(_TimedReads(self.fp.detach(), sock))
+
+
+class _Connection(HTTPConnection):
+    response_class = _TimedResponse
+
+
+class _SecureConnection(HTTPSConnection):
+    response_class = _TimedResponse
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+def impose(manager: PoolManager) -> None:
+    """Let all connections that this manager opens from now on be patient only for so long."""
+    manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}

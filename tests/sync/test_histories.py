@@ -9,10 +9,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
-from contacts_sync.model import RunStatus
+from contacts_sync.model import ConnectionStatus, RunStatus
 from contacts_sync.sandbox import Sandbox, faults
 from contacts_sync.sandbox.rules import Where
-from contacts_sync.store.engine import close, open_database
+from contacts_sync.store import connections
+from contacts_sync.store.engine import close, open_database, read
 from tests.inside import copy_of, desk_for, join, rows, sync, world_of
 
 EMAIL = "alice@example.com"
@@ -115,6 +116,10 @@ class Histories(RuleBasedStateMachine):
 
     @rule(full=st.booleans())
     def sync(self, full: bool) -> None:
+        with read(self.db) as tx:
+            connection = connections.get(tx, "alice")
+        if connection and connection.status is not ConnectionStatus.CONNECTED:
+            join(self.desk, self.google, "alice", EMAIL)
         outcome = sync(self.desk, "alice", full=full)
         self.agreed = outcome.run.status is RunStatus.SUCCEEDED
         self.google.faults.clear()

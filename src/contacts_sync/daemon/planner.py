@@ -32,6 +32,7 @@ class Planner:
         self._settings = settings
         self._version: int | None = None
         self._broken: dict[str, str] = {}
+        self._due: dict[str, None] = {}
 
     def start(self, now: datetime) -> None:
         """Build all jobs, queue what was missed, begin to fire."""
@@ -59,9 +60,11 @@ class Planner:
 
     def queue_fired(self, now: datetime) -> int:
         """Queue a run for every firing since the last time; the answer is how many runs are new."""
-        users = dict.fromkeys(_drain(self._fired))
-        items = [item for user in users if (item := self._due(user, now)) is not None]
-        return self._queue(items, now)
+        self._due.update(dict.fromkeys(_drain(self._fired)))
+        items = [item for user in self._due if (item := self._firing(user, now)) is not None]
+        created = self._queue(items, now)
+        self._due.clear()  # only now: a store in trouble must not lose a firing
+        return created
 
     @property
     def users(self) -> int:
@@ -80,7 +83,7 @@ class Planner:
         """Fire no more."""
         self._scheduler.stop()
 
-    def _due(self, user: str, now: datetime) -> runs.Wanted | None:
+    def _firing(self, user: str, now: datetime) -> runs.Wanted | None:
         timetable = self._scheduler.present.get(user)
         slot = timetable.latest(now, since=now - LOOKBACK) if timetable else None
         return self._wanted(user, slot, Trigger.SCHEDULE) if slot else None

@@ -79,8 +79,9 @@ def _attach(tx: Transaction, values: dict[str, Any]) -> Run | None:
     if slot:
         tx.execute(update(sync_runs).where(mine, IS_ACTIVE, sync_runs.c.slot.is_(None)).values(slot=slot))
     if values["approves_run_id"] is not None:
-        approval = {"approves_run_id": values["approves_run_id"], "kind": RunKind.FULL}
-        tx.execute(update(sync_runs).where(mine, IS_QUEUED).values(approval))
+        approval = {"approves_run_id": values["approves_run_id"]}
+        tx.execute(update(sync_runs).where(mine, IS_ACTIVE).values(approval))
+        tx.execute(update(sync_runs).where(mine, IS_QUEUED).values(kind=RunKind.FULL))
     is_late = (sync_runs.c.not_before > not_before) & sync_runs.c.deferred_since.is_(None)
     tx.execute(update(sync_runs).where(mine, IS_QUEUED, is_late).values(not_before=not_before))
     return _first(tx, mine, IS_ACTIVE)

@@ -72,11 +72,11 @@ def _store(
     *,
     switch_account: bool,
 ) -> Run:
+    now = desk.clock()
+    runs.cancel(tx, user_id, now)  # before anything else: it waits for a page that is being written
     known = connections.get(tx, user_id)
     if known is not None and known.google_sub != account.sub:
         _switch(tx, known, account, switch_account=switch_account)
-    now = desk.clock()
-    runs.cancel(tx, user_id, now)
     sealed = vault.seal_grant(desk.vault, user_id, grant)
     connections.connect(tx, user_id=user_id, account=account, sealed=sealed, schedule=schedule, now=now)
     run, _ = runs.enqueue(tx, user_id=user_id, kind=RunKind.FULL, trigger=Trigger.CONNECT, now=now)

@@ -21,9 +21,9 @@ def gone_after(desk: Desk, run: Run, listing: Listing) -> frozenset[int]:
 def is_suspicious(desk: Desk, run: Run, gone: frozenset[int]) -> bool:
     """True if the run would remove more than `mass_delete_*` allow, beside what the operator has approved."""
     with read(desk.db) as tx:
-        imported = runs.require(tx, run.id).counters.contacts_imported
-        before = contacts.count(tx, run.user_id) - imported
-        approved = runs.parked(tx, run.approves_run_id) if run.approves_run_id is not None else set()
+        current = runs.require(tx, run.id)  # an approval may have come while it runs
+        before = contacts.count(tx, run.user_id) - current.counters.contacts_imported
+        approved = runs.parked(tx, current.approves_run_id) if current.approves_run_id is not None else set()
     share, minimum = desk.settings.mass_delete_share, desk.settings.mass_delete_minimum
     return plan.is_mass_deletion(len(gone - approved), before, share=share, minimum=minimum)
 

@@ -1,0 +1,33 @@
+"""Telling the wrong key file from a single grant that can't be read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from contacts_sync import vault
+from contacts_sync.errors import KeyProblem, UnreadableGrant
+from contacts_sync.store import connections
+from contacts_sync.store.engine import Database, read
+
+
+def refuse_wrong_key(db: Database, key_file: Path) -> None:
+    """Raise `KeyProblem` if the store holds tokens and the keys open none of them: nobody's grant is to blame.
+
+    One grant that opens is enough: the others then have a trouble of their own.
+    """
+    keys = vault.current_keys(key_file)
+    with read(db) as tx:
+        grants = connections.every_grant(tx)
+    if grants and not any(_opens(keys, grant.user_id, grant.sealed) for grant in grants):
+        raise KeyProblem(
+            f"no key in {key_file} opens any of the store's tokens",
+            hint="put the key back that they were sealed with; if it is lost, connect each user again",
+        )
+
+
+def _opens(keys: vault.Vault, user_id: str, sealed: str) -> bool:
+    try:
+        vault.open_grant(keys, user_id, sealed)
+    except UnreadableGrant:
+        return False
+    return True

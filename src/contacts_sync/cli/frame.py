@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -120,6 +120,20 @@ def _storable(what: str, value: int | tuple[int, ...]) -> int | tuple[int, ...]:
         if not 0 < number <= LARGEST_ID:
             raise UnknownItem(f"there is no {what} {number}")
     return value
+
+
+def checked_duration(option: str, text: str, *, most: timedelta) -> timedelta:
+    """A duration from the command line, longer than nothing. Raises `InvalidUsage`."""
+    from contacts_sync.config import format_duration, parse_duration
+
+    expected = f"{option} is {text!r}, expected a duration up to {format_duration(most)}"
+    try:
+        found = parse_duration(text)
+    except (ValueError, OverflowError):
+        raise InvalidUsage(expected, hint='durations look like "30s", "10m", "2h" or "30d"') from None
+    if not timedelta(0) < found <= most:
+        raise InvalidUsage(expected, hint="choose a duration within these bounds")
+    return found
 
 
 def linked(tx: Transaction, user_id: str) -> Connection:

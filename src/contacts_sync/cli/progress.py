@@ -1,58 +1,67 @@
-"""Progress of runs: a live line on a terminal, nothing elsewhere (the results are told at the end)."""
+"""Progress of runs on stderr: a bar on a terminal, elsewhere a plain line now and then."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from types import TracebackType
-from typing import Self
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 
+from contacts_sync.cli.output import note
 from contacts_sync.model import Run, RunStatus
 
+LINE_EVERY = timedelta(seconds=2)
 
-class Progress:
-    """Shows how far a number of runs have come, while its block lasts."""
+Show = Callable[[Collection[Run]], None]
 
-    def __init__(self, total: int, *, quiet: bool) -> None:
-        self._live = None
-        if sys.stderr.isatty() and not quiet:
-            from rich.console import Console
-            from rich.progress import (
-                BarColumn,
-                MofNCompleteColumn,
-                Progress,
-                SpinnerColumn,
-                TextColumn,
-                TimeElapsedColumn,
-            )
 
-            self._live = Progress(
-                SpinnerColumn(),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.description}"),
-                TimeElapsedColumn(),
-                console=Console(stderr=True),
-                transient=True,
-            )
-            self._task = self._live.add_task("syncing", total=total)
+@contextmanager
+def progress(total: int, *, quiet: bool) -> Iterator[Show]:
+    """Gives a function that shows runs as they are now, for as long as the block lasts."""
+    if quiet:
+        yield _nothing
+    elif sys.stderr.isatty():
+        with _bar(total) as show:
+            yield show
+    else:
+        yield _lines(total)
 
-    def show(self, current: Sequence[Run]) -> None:
-        """The runs as they are now."""
-        if self._live is None:
-            return
-        ended = sum(run.status.ended for run in current)
-        running = sum(run.status is RunStatus.RUNNING for run in current)
-        contacts = sum(run.counters.contacts_imported + run.counters.contacts_updated for run in current)
-        self._live.update(self._task, completed=ended, description=f"{running} running, {contacts} contacts written")
 
-    def __enter__(self) -> Self:
-        if self._live is not None:
-            self._live.start()
-        return self
+def _nothing(_current: Collection[Run]) -> None:
+    """Results alone are wanted."""
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._live is not None:
-            self._live.stop()
+
+@contextmanager
+def _bar(total: int) -> Iterator[Show]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = SpinnerColumn(), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("syncing", total=total)
+        yield lambda current: bar.update(task, completed=_ended(current), description=_doing(current))
+
+
+def _lines(total: int) -> Show:
+    said = ""
+    quiet_until = 0.0
+
+    def show(current: Collection[Run]) -> None:
+        nonlocal said, quiet_until
+        line = f"{_ended(current)} of {total} done, {_doing(current)}"
+        if line != said and time.monotonic() >= quiet_until:
+            note(line)
+            said, quiet_until = line, time.monotonic() + LINE_EVERY.total_seconds()
+
+    return show
+
+
+def _ended(current: Collection[Run]) -> int:
+    return sum(run.status.ended for run in current)
+
+
+def _doing(current: Collection[Run]) -> str:
+    running = sum(run.status is RunStatus.RUNNING for run in current)
+    written = sum(run.counters.contacts_imported + run.counters.contacts_updated for run in current)
+    return f"{running} running, {written} contacts written"

@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import islice
 
-from contacts_sync.cli.frame import linked, now, open_desk
-from contacts_sync.cli.output import instant, note, print_json, say
-from contacts_sync.cli.progress import Progress
-from contacts_sync.cli.shapes import run_document, run_line
+from contacts_sync.cli.frame import linked, now
+from contacts_sync.cli.hands import Hands, daemon_lives
+from contacts_sync.cli.output import note, typed
+from contacts_sync.cli.progress import progress
+from contacts_sync.cli.results import Result, report
 from contacts_sync.config import Config
-from contacts_sync.daemon.liveness import alive
-from contacts_sync.daemon.workers import run_here
-from contacts_sync.errors import GrantRejected, OperatorTrouble, RunDeferred
 from contacts_sync.model import ConnectionStatus, Pause, Run, RunKind, RunStatus, Trigger
 from contacts_sync.store import nodes, runs
 from contacts_sync.store.engine import Database, Transaction, read, write
 
-LOOK_EVERY = timedelta(milliseconds=100)
-FAILED, NEEDS_CONSENT = 1, 4
+LOOK_EVERY = timedelta(milliseconds=200)
+BATCH = 200  # users queued in one transaction, so that others get their turn at the store
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What was asked for. `wait`: True until the very end, False not at all, None unless a run is put off."""
+    """What was asked for: users and how much to read of each.
 
-    users: Sequence[str]
+    `wait`: True until the very end, False not at all, None unless a run is put off.
+    """
+
+    users: Mapping[str, RunKind]
     trigger: Trigger
-    full: bool
     wait: bool | None
     as_json: bool
 
@@ -39,129 +39,96 @@ class Order:
 def carry_out(config: Config, db: Database, order: Order) -> int:
     """Queue, wait, report; the answer is the exit code.
 
-    Raises `UnknownUser` before anything is queued, `GrantRejected` if nobody can be synced without a new consent,
-    `RunDeferred` for a run that waits for Google's quota, `OperatorTrouble` if everybody's runs are paused.
+    Raises `UnknownUser`, `KeyProblem` or `ConfigurationError` before anything is queued, `GrantRejected` if nobody
+    can be synced without a new consent.
     """
-    with write(db, durable=True) as tx:
-        needy = [user for user in order.users if linked(tx, user).status is ConnectionStatus.NEEDS_REAUTH]
-        ids = [_queue(tx, user, order).id for user in order.users if user not in needy]
-        nodes.probe_now(tx, now())
-    for user in needy:
-        note(f"{user} must consent again: contacts-sync connect {user}")
-    if order.wait is not False and ids:
-        with _carried_out(config, db, ids):
-            pause = _see_through(db, ids, order)
-    else:
-        pause = None
+    needy = _needy(db, order)
+    with ExitStack() as stack:
+        hands = stack.enter_context(Hands(config, db)) if order.wait is not False else None
+        ids = _queue_all(db, order, needy)
+        pause = _see_through(db, ids, order, hands) if hands is not None else None
+    if hands is None and ids and not daemon_lives(config, db):
+        note("no daemon is running: the runs wait for `contacts-sync daemon`, or for run-now without --no-wait")
     with read(db) as tx:
         ended = runs.get_many(tx, ids)
-    return _report(order, ended, needy, pause)
+    result = Result(ended, needy, gone=len(ids) - len(ended), pause=pause, waited=hands is not None)
+    return report(result, as_json=order.as_json)
 
 
-def _queue(tx: Transaction, user: str, order: Order) -> Run:
-    kind = RunKind.FULL if order.full else RunKind.INCREMENTAL
+def _needy(db: Database, order: Order) -> list[str]:
+    """The users that must consent again first. Raises `UnknownUser` if one isn't connected."""
+    with read(db) as tx:
+        return [user for user in order.users if linked(tx, user).status is ConnectionStatus.NEEDS_REAUTH]
+
+
+# -- queueing
+
+
+def _queue_all(db: Database, order: Order, needy: Collection[str]) -> list[int]:
+    ids = []
+    for users in _batches(user for user in order.users if user not in needy):
+        with write(db, durable=True) as tx:
+            queued = [_queue(tx, user, order) for user in users]
+            nodes.probe_now(tx, now())
+        for run, remark in queued:
+            ids.append(run.id)
+            if remark:
+                note(remark)
+    for user in needy:
+        note(f"{user} must consent again; next: contacts-sync connect {typed(user)}")
+    return ids
+
+
+def _batches(users: Iterator[str]) -> Iterator[list[str]]:
+    while batch := list(islice(users, BATCH)):
+        yield batch
+
+
+def _queue(tx: Transaction, user: str, order: Order) -> tuple[Run, str | None]:
+    """The user's run, and what is worth saying about it."""
+    kind = order.users[user]
     run, created = runs.enqueue(tx, user_id=user, kind=kind, trigger=order.trigger, now=now())
     if created:
-        return run
-    if order.full and run.kind is not RunKind.FULL:
-        turned = "queued, now as a full sync" if runs.make_full(tx, run.id) else "running, not as a full sync"
-        note(f"{user}: run {run.id} is {turned}; joined")
-    else:
-        note(f"{user}: run {run.id} is {run.status} already; joined")
-    return run
+        return run, None
+    if kind is run.kind or kind is RunKind.INCREMENTAL:
+        return run, f"{user}: run {run.id} is {run.status} already; joined"
+    if runs.make_full(tx, run.id):
+        return run, f"{user}: run {run.id} is queued already, now as a full sync; joined"
+    return run, f"{user}: run {run.id} is running already, not as a full sync; joined"
 
 
-@contextmanager
-def _carried_out(config: Config, db: Database, ids: Sequence[int]) -> Iterator[None]:
-    """Have somebody carry the runs out: the daemon, or a thread of this process if there is none."""
-    if _has_daemon(config, db):
-        yield
-        return
-    desk = open_desk(config, db)
-    worker = threading.Thread(target=run_here, args=(desk, ids), name="run-here")
-    worker.start()
-    try:
-        yield
-    finally:
-        desk.stop.set()
-        worker.join()
+# -- waiting
 
 
-def _has_daemon(config: Config, db: Database) -> bool:
-    with read(db) as tx:
-        known = nodes.every(tx)
-    return any(node.role == "daemon" and alive(node, now(), config.daemon.heartbeat) for node in known)
-
-
-def _see_through(db: Database, ids: Sequence[int], order: Order) -> Pause | None:
-    """Show progress until nothing more will happen soon; the answer is what everybody waits for, if they do."""
-    with Progress(len(ids), quiet=order.as_json) as progress:
-        while True:
+def _see_through(db: Database, ids: Collection[int], order: Order, hands: Hands) -> Pause | None:
+    """Wait until nothing more will happen soon; the answer is what everybody's runs wait for, if it is that."""
+    seen: dict[int, Run] = {}
+    waiting = set(ids)
+    with progress(len(ids), quiet=order.as_json) as show:
+        while waiting:
             with read(db) as tx:
-                current, pause = runs.get_many(tx, ids), nodes.pause(tx)
-            progress.show(current)
-            if all(run.status.ended for run in current):
-                return None
-            if order.wait is not True and _is_put_off(current, pause):
-                return pause
-            time.sleep(LOOK_EVERY.total_seconds())
+                current, pause = runs.get_many(tx, waiting), nodes.pause(tx)
+                probing = pause is not None and _is_probing(tx)
+            seen |= {run.id: run for run in current}
+            show(seen.values())
+            going_on = [run for run in current if not run.status.ended]
+            waiting = {run.id for run in going_on}
+            if any(_is_due(run, pause, now()) for run in going_on):
+                hands.see_to(waiting)
+            elif order.wait is not True and not probing:
+                return pause if going_on else None
+            if waiting:
+                time.sleep(LOOK_EVERY.total_seconds())
+    return None
 
 
-def _is_put_off(current: Sequence[Run], pause: Pause | None) -> bool:
-    """True if the runs that haven't ended are all queued for later."""
-    paused = pause is not None and pause.next_probe_at > now()
-    waiting = [run for run in current if not run.status.ended]
-    return all(
-        run.status is RunStatus.QUEUED and (paused or (run.deferred_since and run.not_before > now()))
-        for run in waiting
-    )
+def _is_probing(tx: Transaction) -> bool:
+    """True while somebody's run finds out whether the trouble that pauses all is over."""
+    return any(run.status is RunStatus.RUNNING for run in runs.active(tx).values())
 
 
-def _report(order: Order, ended: Sequence[Run], needy: Sequence[str], pause: Pause | None) -> int:
-    if order.as_json and not _nothing_but_trouble(ended, needy):
-        print_json({"runs": [run_document(run) for run in ended]})
-    elif not order.as_json:
-        for run in ended:
-            say(run_line(run) if run.status.ended else f"{run.user_id}: run {run.id} is {run.status}")
-    return 0 if order.wait is False and not needy else _exit_code(order, ended, needy, pause)
-
-
-def _nothing_but_trouble(ended: Sequence[Run], needy: Sequence[str]) -> bool:
-    """True if the one JSON document is the error's."""
-    return not ended and bool(needy)
-
-
-def _exit_code(order: Order, ended: Sequence[Run], needy: Sequence[str], pause: Pause | None) -> int:
-    if not ended and needy:
-        raise GrantRejected(
-            f"the user must consent again: {', '.join(needy)}", hint=f"contacts-sync connect {needy[0]}"
-        )
-    failed = [run for run in ended if run.status in (RunStatus.FAILED, RunStatus.CANCELLED)]
-    waiting = [run for run in ended if not run.status.ended] if order.wait is not False else []
-    for run in failed:
-        if run.error_type in GRANT_ERRORS:
-            note(f"{run.user_id} must consent again: contacts-sync connect {run.user_id}")
-    if pause is not None and waiting:
-        if order.as_json:
-            note(f"error: {pause.message} (next: {pause.hint})")
-            return FAILED
-        raise OperatorTrouble(pause.message, hint=pause.hint)
-    if failed or needy:
-        return NEEDS_CONSENT if all(run.error_type in GRANT_ERRORS for run in failed) else FAILED
-    if waiting:
-        return _put_off(order, waiting)
-    return 0
-
-
-def _put_off(order: Order, waiting: Sequence[Run]) -> int:
-    message = "; ".join(
-        f"run {run.id} of {run.user_id} is deferred by Google's quota and goes on at {instant(run.not_before)}"
-        for run in waiting
-    )
-    if order.as_json:
-        note(message)
-        return RunDeferred.exit_code
-    raise RunDeferred(message, hint="nothing: it goes on by itself while a daemon runs; --wait waits for it")
-
-
-GRANT_ERRORS = {"GrantRejected", "ScopeMissing", "UnreadableGrant"}
+def _is_due(run: Run, pause: Pause | None, at: datetime) -> bool:
+    """True for a run that is under way, or would be if somebody had a hand free."""
+    if run.status is RunStatus.RUNNING:
+        return True
+    return run.not_before <= at and (pause is None or pause.next_probe_at <= at)

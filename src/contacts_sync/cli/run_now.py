@@ -10,6 +10,7 @@ from contacts_sync.cli.frame import Frame, checked_user_id, json_option, pass_fr
 from contacts_sync.errors import InvalidUsage
 
 if TYPE_CHECKING:
+    from contacts_sync.model import Connection
     from contacts_sync.store.engine import Transaction
 
 
@@ -37,26 +38,37 @@ def command(
     Example: contacts-sync run-now alice
     """
     from contacts_sync.cli.queueing import Order, carry_out
-    from contacts_sync.model import Trigger
+    from contacts_sync.model import RunKind, Trigger
     from contacts_sync.store.engine import read
 
     if sum((bool(user_ids), everybody, failed)) != 1:
         raise InvalidUsage("say whom to sync: USER..., --all or --failed", hint="contacts-sync run-now --help")
+    named = list(dict.fromkeys(checked_user_id(user_id) for user_id in user_ids))
     config = frame.config()
     with frame.store(config) as db:
         with read(db) as tx:
-            users = _chosen(tx, user_ids, failed=failed)
-        return carry_out(config, db, Order(users, Trigger.MANUAL, full=full, wait=wait, as_json=as_json))
+            users = named or _chosen(tx, failed=failed)
+        kind = RunKind.FULL if full else RunKind.INCREMENTAL
+        return carry_out(config, db, Order(dict.fromkeys(users, kind), Trigger.MANUAL, wait=wait, as_json=as_json))
 
 
-def _chosen(tx: Transaction, user_ids: tuple[str, ...], *, failed: bool) -> list[str]:
+def _chosen(tx: Transaction, *, failed: bool) -> list[str]:
+    """All connected users, or those whose latest run failed; says who is left out, and if nobody is left."""
+    from contacts_sync.cli.output import note, typed
     from contacts_sync.model import ConnectionStatus, RunStatus
     from contacts_sync.store import connections, runs
 
-    if user_ids:
-        return list(dict.fromkeys(checked_user_id(user_id) for user_id in user_ids))
-    connected = [one.user_id for one in connections.every(tx) if one.status is ConnectionStatus.CONNECTED]
-    if not failed:
-        return connected
-    latest = runs.latest_ended(tx)
-    return [user for user in connected if user in latest and latest[user].status is RunStatus.FAILED]
+    known = connections.every(tx)
+    for user in _with(known, ConnectionStatus.NEEDS_REAUTH):
+        note(f"{user} is left out and must consent again; next: contacts-sync connect {typed(user)}")
+    users = _with(known, ConnectionStatus.CONNECTED)
+    if failed:
+        latest = runs.latest_ended(tx)
+        users = [user for user in users if user in latest and latest[user].status is RunStatus.FAILED]
+    if not users:
+        note("no user's latest run has failed" if failed else "nobody is connected; next: contacts-sync connect USER")
+    return users
+
+
+def _with(known: list[Connection], status: str) -> list[str]:
+    return [one.user_id for one in known if one.status == status]

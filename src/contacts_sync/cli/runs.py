@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
 
-from contacts_sync.cli.frame import Frame, checked_user_id, json_option, linked, now, pass_frame
+from contacts_sync.cli.frame import (
+    Frame,
+    checked_duration,
+    checked_user_id,
+    item_argument,
+    json_option,
+    limit_option,
+    now,
+    pass_frame,
+)
 
 if TYPE_CHECKING:
     from contacts_sync.model import Run
 
 STATUSES = ("queued", "running", "succeeded", "failed", "cancelled")
+COLUMNS = ("id", "user", "kind", "trigger", "status", "queued", "finished", "new", "changed", "gone", "error")
+LONGEST_KEPT = timedelta(days=36500)
 
 
 @click.group("runs")
@@ -22,7 +34,7 @@ def command() -> None:
 @command.command("list")
 @click.option("--user", "user_id", help="Only this user's.")
 @click.option("--status", type=click.Choice(STATUSES), help="Only runs in this state.")
-@click.option("--limit", type=click.IntRange(min=0), default=50, show_default=True, help="At most so many; 0 = all.")
+@limit_option
 @json_option
 @pass_frame
 def list_runs(frame: Frame, user_id: str | None, status: str | None, limit: int, as_json: bool) -> None:
@@ -43,43 +55,18 @@ def list_runs(frame: Frame, user_id: str | None, status: str | None, limit: int,
     if as_json:
         print_json({"runs": [run_document(run) for run in found]})
         return
-    rows = [
-        (
-            run.id,
-            run.user_id,
-            run.kind,
-            run.trigger,
-            run.status,
-            run.queued_at,
-            run.finished_at,
-            *_counts(run),
-            run.error_type,
-        )
-        for run in found
-    ]
-    columns = (
-        "id",
-        "user",
-        "kind",
-        "trigger",
-        "status",
-        "queued",
-        "finished",
-        "new",
-        "changed",
-        "gone",
-        "error",
-    )
-    print_table(columns, rows)
+    print_table(COLUMNS, [_row(run) for run in found])
 
 
-def _counts(run: Run) -> tuple[int, int, int]:
-    counters = run.counters
-    return counters.contacts_imported, counters.contacts_updated, counters.contacts_deleted
+def _row(run: Run) -> tuple[object, ...]:
+    counts = run.counters
+    changed = counts.contacts_imported, counts.contacts_updated, counts.contacts_deleted
+    times = run.queued_at, run.finished_at
+    return (run.id, run.user_id, run.kind, run.trigger, run.status, *times, *changed, run.error_type)
 
 
 @command.command("show")
-@click.argument("run_id", metavar="ID", type=int)
+@item_argument("run")
 @json_option
 @pass_frame
 def show(frame: Frame, run_id: int, as_json: bool) -> None:
@@ -87,7 +74,7 @@ def show(frame: Frame, run_id: int, as_json: bool) -> None:
 
     Example: contacts-sync runs show 17
     """
-    from contacts_sync.cli.output import print_fields, print_json
+    from contacts_sync.cli.output import print_fields, print_json, say
     from contacts_sync.cli.shapes import run_document
     from contacts_sync.store import runs
     from contacts_sync.store.engine import read
@@ -101,34 +88,33 @@ def show(frame: Frame, run_id: int, as_json: bool) -> None:
     traceback = document.pop("error_traceback")
     print_fields(list(document.items()))
     for line in (traceback or "").splitlines():
-        click.echo(line)
+        say(line)
 
 
 @command.command("retry")
-@click.argument("run_ids", metavar="ID...", type=int, nargs=-1, required=True)
-@click.option("--no-wait", is_flag=True, help="Queue only.")
+@item_argument("run", many=True)
+@click.option("--wait/--no-wait", "wait", default=None, help="Wait for the end, also of a deferred run; or don't wait.")
 @json_option
 @pass_frame
-def retry(frame: Frame, run_ids: tuple[int, ...], no_wait: bool, as_json: bool) -> int:
-    """Queue a new run for the user of a run that has failed, and wait for it.
+def retry(frame: Frame, run_ids: tuple[int, ...], wait: bool | None, as_json: bool) -> int:
+    """Queue a new run for the user of a run that has failed, and wait for it. A full one stays a full one.
 
     Example: contacts-sync runs retry 17
     """
+    from contacts_sync.cli.again import to_retry
     from contacts_sync.cli.queueing import Order, carry_out
     from contacts_sync.model import Trigger
-    from contacts_sync.store import runs
     from contacts_sync.store.engine import read
 
     config = frame.config()
     with frame.store(config) as db:
         with read(db) as tx:
-            users = list(dict.fromkeys(runs.require(tx, run_id).user_id for run_id in run_ids))
-        order = Order(users, Trigger.RETRY, full=False, wait=False if no_wait else None, as_json=as_json)
-        return carry_out(config, db, order)
+            users = to_retry(tx, run_ids)
+        return carry_out(config, db, Order(users, Trigger.RETRY, wait=wait, as_json=as_json))
 
 
 @command.command("approve")
-@click.argument("run_id", metavar="ID", type=int)
+@item_argument("run")
 @json_option
 @pass_frame
 def approve(frame: Frame, run_id: int, as_json: bool) -> None:
@@ -138,33 +124,18 @@ def approve(frame: Frame, run_id: int, as_json: bool) -> None:
 
     Example: contacts-sync runs approve 17
     """
-    from contacts_sync.cli.output import print_json, say
+    from contacts_sync.cli.again import approved
+    from contacts_sync.cli.output import print_json, say, typed
     from contacts_sync.cli.shapes import run_document
-    from contacts_sync.errors import MassDeletion, UnknownItem
-    from contacts_sync.model import RunKind, Trigger
-    from contacts_sync.store import runs
     from contacts_sync.store.engine import write
 
     with frame.store(frame.config()) as db, write(db, durable=True) as tx:
-        parked = runs.require(tx, run_id)
-        if parked.error_type != MassDeletion.__name__ or runs.approval_of(tx, run_id) is not None:
-            raise UnknownItem(
-                f"run {run_id} doesn't wait for an approval", hint="contacts-sync runs list --status failed"
-            )
-        linked(tx, parked.user_id)
-        run, _ = runs.enqueue(
-            tx,
-            user_id=parked.user_id,
-            kind=RunKind.FULL,
-            trigger=Trigger.MANUAL,
-            now=now(),
-            approves_run_id=run_id,
-        )
+        run = approved(tx, run_id)
     if as_json:
         print_json(run_document(run))
     else:
         say(f"run {run.id} is queued and may remove what run {run_id} wanted to")
-        say(f"next: contacts-sync run-now {run.user_id}, or leave it to the daemon")
+        say(f"next: contacts-sync run-now {typed(run.user_id)}, or leave it to the daemon")
 
 
 @command.command("prune")
@@ -177,16 +148,12 @@ def prune(frame: Frame, keep: str | None, as_json: bool) -> None:
     Example: contacts-sync runs prune --keep 90d
     """
     from contacts_sync.cli.output import print_json, say
-    from contacts_sync.config import parse_duration
-    from contacts_sync.errors import InvalidUsage
     from contacts_sync.store import runs
     from contacts_sync.store.engine import write
 
+    age = None if keep is None else checked_duration("--keep", keep, most=LONGEST_KEPT)
     config = frame.config()
-    try:
-        ages = (parse_duration(keep),) * 2 if keep else (config.history.keep_succeeded, config.history.keep_failed)
-    except ValueError as error:
-        raise InvalidUsage(f"--keep is {keep!r}, expected {error}") from None
+    ages = (config.history.keep_succeeded, config.history.keep_failed) if age is None else (age, age)
     before = [now() - age if age is not None else None for age in ages]
     with frame.store(config) as db, write(db) as tx:
         pruned = runs.prune(tx, succeeded_before=before[0], failed_before=before[1])

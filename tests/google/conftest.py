@@ -54,14 +54,14 @@ Peer = Callable[..., str]
 
 @pytest.fixture
 def peer() -> Iterator[Peer]:
-    """`peer(bytes, hang=False)`: a URL whose every visitor gets these bytes; then it hangs up, or hangs."""
+    """`peer(bytes)`: a URL whose every visitor gets these bytes; then it hangs up, or hangs. `visits` is what they said."""
     sockets: list[socket.socket] = []
     ended = threading.Event()
 
-    def serve(answer: bytes, *, hang: bool = False, pause: float = 0.0) -> str:
+    def serve(answer: bytes, *, hang: bool = False, pause: float = 0.0, visits: list[bytes] | None = None) -> str:
         listener = socket.create_server(("127.0.0.1", 0))
         sockets.append(listener)
-        threading.Thread(target=_answer, args=(listener, answer, hang, pause, ended), daemon=True).start()
+        threading.Thread(target=_answer, args=(listener, answer, hang, pause, ended, visits), daemon=True).start()
         return f"http://127.0.0.1:{listener.getsockname()[1]}/"
 
     yield serve
@@ -70,14 +70,18 @@ def peer() -> Iterator[Peer]:
         listener.close()
 
 
-def _answer(listener: socket.socket, answer: bytes, hang: bool, pause: float, ended: threading.Event) -> None:
+def _answer(
+    listener: socket.socket, answer: bytes, hang: bool, pause: float, ended: threading.Event, visits: list[bytes] | None
+) -> None:
     while not ended.is_set():
         try:
             visitor, _ = listener.accept()
         except OSError:
             return
         with visitor:
-            visitor.recv(65_536)
+            said = visitor.recv(65_536)
+            if visits is not None:
+                visits.append(said)
             try:
                 _send(visitor, answer, pause, ended)
             except OSError:

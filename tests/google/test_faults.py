@@ -23,7 +23,9 @@ EXPIRED = "Sync token is expired. Clear local cache and retry call without the s
 def body(code: int, status: str = "", message: str = "", *reasons: str, **metadata: str) -> bytes:
     """Google's error envelope."""
     kind = "type.googleapis.com/google.rpc.ErrorInfo"
-    details = [{"@type": kind, "reason": reason, "domain": "googleapis.com", "metadata": metadata} for reason in reasons]
+    details = [
+        {"@type": kind, "reason": reason, "domain": "googleapis.com", "metadata": metadata} for reason in reasons
+    ]
     error = {"code": code, "message": message, "status": status, **({"details": details} if details else {})}
     return json.dumps({"error": error}).encode()
 
@@ -35,9 +37,10 @@ def judged(status: int, content: bytes = b"", *, token: bool = False, **headers:
 
 LINK = "https://console.developers.google.com/apis/api/people.googleapis.com/overview?project=1"
 LEGACY = b'{"error": {"code": 403, "errors": [{"reason": "userRateLimitExceeded", "domain": "usageLimits"}]}}'
+SCOPE = body(403, "PERMISSION_DENIED", "", "ACCESS_TOKEN_SCOPE_INSUFFICIENT")
 TABLE: list[tuple[str, SyncError, type[SyncError]]] = [
     ("401", judged(401, body(401, "UNAUTHENTICATED", "Request had invalid credentials")), errors.AccessTokenRejected),
-    ("scope", judged(403, body(403, "PERMISSION_DENIED", "", "ACCESS_TOKEN_SCOPE_INSUFFICIENT")), errors.ScopeMissing),
+    ("scope", judged(403, SCOPE), errors.ScopeMissing),
     ("disabled", judged(403, body(403, "PERMISSION_DENIED", "", "SERVICE_DISABLED")), errors.OperatorTrouble),
     ("rate 403", judged(403, body(403, "PERMISSION_DENIED", "", "RATE_LIMIT_EXCEEDED")), errors.QuotaExceeded),
     ("legacy rate 403", judged(403, LEGACY), errors.QuotaExceeded),
@@ -48,11 +51,23 @@ TABLE: list[tuple[str, SyncError, type[SyncError]]] = [
     ("400", judged(400, body(400, "INVALID_ARGUMENT", "Invalid personFields mask path")), errors.RequestRejected),
     ("404", judged(404, body(404, "NOT_FOUND", "Requested entity was not found.")), errors.RequestRejected),
     ("html 404", judged(404, b"<html>"), errors.OperatorTrouble),
+    ("cached", judged(304), errors.RequestRejected),
+    ("no content", judged(204), errors.PassingTrouble),
+    ("part", judged(206, b"{}"), errors.PassingTrouble),
+    ("quota 403", judged(403, body(403, "RESOURCE_EXHAUSTED")), errors.QuotaExceeded),
+    (
+        "legacy disabled",
+        judged(403, b'{"error": {"errors": [{"reason": "accessNotConfigured"}]}}'),
+        errors.OperatorTrouble,
+    ),
     ("redirect", judged(302), errors.RequestRejected),
     ("500", judged(500, body(500, "INTERNAL", "Internal error encountered.")), errors.PassingTrouble),
     ("html 502", judged(502, b"<title>502</title>"), errors.PassingTrouble),
     ("503", judged(503, body(503, "UNAVAILABLE", "")), errors.PassingTrouble),
     ("503 for long", judged(503, Retry_After="120"), errors.QuotaExceeded),
+    ("401 for long", judged(401, Retry_After="120"), errors.QuotaExceeded),
+    ("400 for long", judged(400, body(400, "INVALID_ARGUMENT"), Retry_After="61"), errors.QuotaExceeded),
+    ("scope for long", judged(403, SCOPE, Retry_After="120"), errors.ScopeMissing),
     ("503 for short", judged(503, Retry_After="20"), errors.PassingTrouble),
 ]
 
@@ -70,6 +85,8 @@ def test_the_table(error: SyncError, kind: type[SyncError]) -> None:
         (400, body(400, "FAILED_PRECONDITION", EXPIRED)),
         (400, body(400, "INVALID_ARGUMENT", "Request contains an invalid argument.")),
         (410, b""),
+        (410, json.dumps({"error": {"message": EXPIRED}}).encode()),
+        (404, body(404, "NOT_FOUND", EXPIRED, "EXPIRED_SYNC_TOKEN")),
     ],
 )
 def test_a_rejected_sync_token_is_known_in_all_its_forms_but_only_if_one_was_sent(status: int, content: bytes) -> None:
@@ -86,14 +103,22 @@ def test_a_disabled_api_names_the_page_that_enables_it() -> None:
     assert LINK in error.hint
 
 
-def test_a_hostile_link_is_not_repeated() -> None:
-    error = judged(403, body(403, "", "", "SERVICE_DISABLED", activationUrl="https://evil.example/"))
+@pytest.mark.parametrize("link", ["https://evil.example/", "https://console.evilgoogle.com/", f"{LINK} evil"])
+def test_a_hostile_link_is_not_repeated(link: str) -> None:
+    error = judged(403, body(403, "", "", "SERVICE_DISABLED", activationUrl=link))
     assert "evil" not in error.hint
 
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [("30", 30), ("0", 1), ("99999999999", 3600), ("Mon, 23 Nov 2026 12:01:30 GMT", 90), ("Mon, 23 Nov 2020 12:00:00 GMT", 1)],
+    [
+        ("30", 30),
+        ("0", 1),
+        ("99999999999", 3600),
+        ("9" * 50, 3600),
+        ("Mon, 23 Nov 2026 12:01:30 GMT", 90),
+        ("Mon, 23 Nov 2020 12:00:00 GMT", 1),
+    ],
 )
 def test_retry_after_is_seconds_or_a_date_within_bounds(value: str, seconds: int) -> None:
     assert faults.retry_after({"retry-after": value}, NOW) == timedelta(seconds=seconds)
@@ -151,15 +176,38 @@ def test_transport_trouble_passes_and_repeats_no_url(trouble: Exception) -> None
 def test_an_untrusted_certificate_is_the_operators_trouble() -> None:
     import ssl
 
-    assert type(faults.judge_transport(requests.exceptions.SSLError(ssl.SSLCertVerificationError()))) is errors.OperatorTrouble
+    assert (
+        type(faults.judge_transport(requests.exceptions.SSLError(ssl.SSLCertVerificationError())))
+        is errors.OperatorTrouble
+    )
+
+
+def test_a_page_token_is_blamed_only_if_one_was_sent_and_no_sync_token_with_it() -> None:
+    content = body(400, "INVALID_ARGUMENT", "Request contains an invalid argument.")
+
+    def kind(**carried: bool) -> type[SyncError]:
+        return type(faults.judge(400, {}, content, **{"carried_sync_token": False, "now": NOW, **carried}))  # type: ignore[arg-type]  # flags besides a time
+
+    assert kind(carried_page_token=True) is errors.PageTokenRejected
+    assert kind(carried_page_token=True, carried_sync_token=True) is errors.SyncTokenExpired
+    assert kind() is errors.RequestRejected
+
+
+@given(st.text())
+def test_no_retry_after_is_too_odd(value: str) -> None:
+    wait = faults.retry_after({"Retry-After": value}, NOW)
+    assert wait is None or faults.SHORTEST_WAIT <= wait <= faults.LONGEST_WAIT
 
 
 json_values: Any = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
 )
 
 
-@given(st.integers(201, 599), st.one_of(st.binary(), json_values.map(lambda value: json.dumps({"error": value}).encode())))
+@given(
+    st.integers(201, 599), st.one_of(st.binary(), json_values.map(lambda value: json.dumps({"error": value}).encode()))
+)
 def test_whatever_comes_gets_a_judgement(status: int, content: bytes) -> None:
     assert isinstance(judged(status, content, token=True), SyncError)
     assert isinstance(faults.judge_token_answer(status, {}, content, now=NOW), SyncError)

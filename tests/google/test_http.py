@@ -58,11 +58,6 @@ def test_a_silent_peer_is_given_up(transport: Transport, peer: Peer) -> None:
         get(transport, peer(b"", hang=True))
 
 
-def test_a_dripping_answer_is_given_up_though_each_byte_comes_in_time(transport: Transport, peer: Peer) -> None:
-    with pytest.raises(PassingTrouble):
-        get(transport, peer(framed(b"x" * 10_000), pause=0.02))
-
-
 def test_nobody_there_is_passing_trouble(transport: Transport) -> None:
     with pytest.raises(PassingTrouble):
         get(transport, "http://127.0.0.1:9/")
@@ -86,7 +81,9 @@ def test_nothing_is_taken_from_the_environment(
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login evil password evil\n")
     monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    token = google.world.grants.issue_access("ann@example.com", ("https://www.googleapis.com/auth/userinfo.email", "openid"))
+    token = google.world.grants.issue_access(
+        "ann@example.com", ("https://www.googleapis.com/auth/userinfo.email", "openid")
+    )
     answer = http.get(patient, google.endpoints["userinfo"], params={}, access_token=token, user_id="alice")
     assert answer.status == 200
 

@@ -6,13 +6,14 @@ import socket
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 
 from contacts_sync.errors import ConsentFailed, InvalidUsage
 from contacts_sync.google import oauth
-from contacts_sync.google.listener import DONE, Listener
+from contacts_sync.google.listener import DONE, FAILED, Listener
 from contacts_sync.google.oauth import Consent
 from tests.google.test_oauth import REAL
 
@@ -42,8 +43,6 @@ def waiting() -> Iterator[Waiting]:
     with Listener() as listener:
         made = Waiting(listener, timedelta(seconds=8))
         yield made
-        if made.thread.is_alive():
-            visit(made.consent, code="4/0Aend")
         made.end()
 
 
@@ -81,13 +80,27 @@ def test_strangers_are_turned_away_and_the_wait_goes_on(waiting: Waiting) -> Non
     assert waiting.end() == "4/0Areal"
 
 
+def test_whoever_is_turned_away_sees_the_same_plain_page(waiting: Waiting) -> None:
+    answer = requests.request("EVIL", waiting.consent.redirect_uri, timeout=5)
+    assert (answer.status_code, FAILED in answer.text, "EVIL" in answer.text) == (501, True, False)
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    visit(waiting.consent, code="4/0Areal")
+
+
 def test_nothing_of_the_query_is_echoed(waiting: Waiting) -> None:
     assert "<script>" not in visit(waiting.consent, error="<script>").text
 
 
-def test_nobody_comes(waiting: Waiting) -> None:
+def test_a_browsers_spare_connection_delays_nobody(waiting: Waiting) -> None:
+    place = urlsplit(waiting.consent.redirect_uri)
+    with socket.create_connection((place.hostname or "", place.port or 0)):
+        visit(waiting.consent, code="4/0Acode")
+        assert waiting.end() == "4/0Acode"
+
+
+def test_nobody_comes() -> None:
     with Listener() as listener, pytest.raises(ConsentFailed, match="in time"):
-        listener.wait(waiting.consent, timedelta(milliseconds=50))
+        listener.wait(oauth.begin(REAL, listener.redirect_uri), timedelta(milliseconds=50))
 
 
 def test_a_taken_port_is_wrong_usage() -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
 import requests
 import responses
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
 
 from contacts_sync import errors
 from contacts_sync.google import oauth
@@ -16,6 +19,7 @@ from contacts_sync.google.http import Transport
 from contacts_sync.google.oauth import Consent, OAuthClient
 from contacts_sync.model import Grant
 from contacts_sync.sandbox import Sandbox, faults
+from tests.google.conftest import Peer
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 REDIRECT = "http://127.0.0.1:8765/oauth2callback"
@@ -27,6 +31,7 @@ REAL = OAuthClient(
     "https://oauth2.googleapis.com/revoke",
     "https://openidconnect.googleapis.com/v1/userinfo",
 )
+CONSENT = oauth.begin(REAL, REDIRECT)
 OLD = Grant("ya29.old", "1//old", NOW, oauth.SCOPES)
 ANSWER = {"access_token": "ya29.new", "expires_in": 3599, "scope": " ".join(oauth.SCOPES), "token_type": "Bearer"}
 
@@ -104,13 +109,23 @@ def test_a_pasted_address_may_have_blanks_and_line_breaks() -> None:
     consent = oauth.begin(REAL, REDIRECT)
     pasted = f"  {REDIRECT}?state={consent.state}&code=4%2F0Aabc\n def&scope=x "
     assert oauth.parse_redirect(consent, pasted) == "4/0Aabcdef"
-    assert oauth.parse_redirect(consent, " 4/0Aabcdefgh\n") == "4/0Aabcdefgh"
+    assert oauth.parse_redirect(consent, pasted.replace("http://", "")) == "4/0Aabcdef"
 
 
-@pytest.mark.parametrize("pasted", ["", "short", "https://evil.example/?code=4/0A", "http://127.0.0.1:1/other?code=x"])
+@pytest.mark.parametrize("pasted", [" 4/0Aabcdefgh\n", "4%2F0Aabcdefgh"])
+def test_a_bare_code_may_be_pasted(pasted: str) -> None:
+    assert oauth.parse_redirect(oauth.begin(REAL, REDIRECT), pasted) == "4/0Aabcdefgh"
+
+
+@given(st.text() | st.text().map(lambda text: f"{REDIRECT}?{text}") | st.from_regex(r"https?://.*"))
+@example("http://[::1?code=4/0A")
+@example(f"{REDIRECT}?state=\udc80&code=x")
+@example("https://evil.example/?code=4/0A")
+@example("http://127.0.0.1:1/other?code=x")
 def test_something_else_pasted_is_refused(pasted: str) -> None:
+    assume(not oauth.CODE.fullmatch("".join(pasted.split())))
     with pytest.raises(errors.ConsentFailed):
-        oauth.parse_redirect(oauth.begin(REAL, REDIRECT), pasted)
+        oauth.parse_redirect(CONSENT, pasted)
 
 
 def test_an_unticked_box_fails_the_consent_and_revokes_what_was_granted(
@@ -133,7 +148,9 @@ def test_no_refresh_token_fails_the_consent(patient: Transport, client: OAuthCli
         granted(patient, client)
 
 
-def test_a_grant_of_an_app_in_testing_says_when_it_ends(patient: Transport, client: OAuthClient, google: Sandbox) -> None:
+def test_a_grant_of_an_app_in_testing_says_when_it_ends(
+    patient: Transport, client: OAuthClient, google: Sandbox
+) -> None:
     google.world.grants.refresh_token_lifetime = timedelta(days=7)
     ends = granted(patient, client).refresh_expires_at
     assert ends is not None
@@ -144,7 +161,7 @@ def test_a_code_works_once(patient: Transport, client: OAuthClient) -> None:
     consent = oauth.begin(client, REDIRECT)
     code = oauth.redirect_answer(consent, came_back(consent))
     oauth.exchange(patient, client, consent, code, now=NOW)
-    with pytest.raises(errors.GrantRejected):
+    with pytest.raises(errors.ConsentFailed, match="used or too old"):
         oauth.exchange(patient, client, consent, code, now=NOW)
 
 
@@ -182,6 +199,9 @@ def test_a_senseless_lifetime_is_held_within_an_hour(transport: Transport, expir
         (400, '{"error": "invalid_grant", "error_description": "Bad Request"}', {}, errors.GrantRejected),
         (401, '{"error": "invalid_client"}', {}, errors.OperatorTrouble),
         (307, "", {"Location": "https://evil.example/token"}, errors.OperatorTrouble),
+        (400, '{"error": "temporarily_unavailable"}', {}, errors.PassingTrouble),
+        (502, '{"error": "access_denied"}', {}, errors.PassingTrouble),
+        (503, "", {"Retry-After": "3600"}, errors.QuotaExceeded),
     ],
 )
 def test_trouble_of_the_token_endpoint_is_judged_before_oauthlib_disguises_it(
@@ -193,6 +213,31 @@ def test_trouble_of_the_token_endpoint_is_judged_before_oauthlib_disguises_it(
             oauth.refresh(transport, REAL, OLD, now=NOW)
         assert len(google.calls) == 1
     assert type(caught.value) is kind
+
+
+def test_a_redirected_refresh_token_doesnt_reach_the_other_place(transport: Transport, peer: Peer) -> None:
+    visits: list[bytes] = []
+    elsewhere = peer(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", visits=visits)
+    moved = peer(f"HTTP/1.1 307 Moved\r\nLocation: {elsewhere}\r\nContent-Length: 0\r\n\r\n".encode())
+    with pytest.raises(errors.OperatorTrouble, match="307"):
+        oauth.refresh(transport, replace(REAL, token=moved), OLD, now=NOW)
+    assert visits == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n{", b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\nnone"],
+    ids=["hung up", "cut", "no gzip"],
+)
+def test_a_broken_token_answer_is_passing_trouble(transport: Transport, peer: Peer, answer: bytes) -> None:
+    with pytest.raises(errors.PassingTrouble):
+        oauth.refresh(transport, replace(REAL, token=peer(answer)), OLD, now=NOW)
+
+
+def test_a_dripping_token_answer_is_given_up(transport: Transport, peer: Peer) -> None:
+    drip = peer(b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n" + b"x" * 10_000, pause=0.02)
+    with pytest.raises(errors.PassingTrouble, match="in time"):
+        oauth.refresh(transport, replace(REAL, token=drip), OLD, now=NOW)
 
 
 def test_no_error_repeats_a_token(transport: Transport) -> None:

@@ -18,7 +18,12 @@ OWN = {"primary": True, "source": {"type": "CONTACT", "id": "28e15ebc8e252761"}}
 
 def person(**fields: Any) -> dict[str, Any]:
     """As recorded: a resource name, both kinds of etag, a CONTACT source."""
-    source = {"type": "CONTACT", "id": "28e15ebc8e252761", "etag": "#WO+g=", "updateTime": "2023-02-24T16:59:37.385386Z"}
+    source = {
+        "type": "CONTACT",
+        "id": "28e15ebc8e252761",
+        "etag": "#WO+g=",
+        "updateTime": "2023-02-24T16:59:37.385386Z",
+    }
     fixed = {
         "resourceName": "people/c2945739795208677217",
         "etag": "%EigBAgMEBQY=",
@@ -66,7 +71,10 @@ def test_the_payload_is_googles_own_text() -> None:
 def test_only_the_contacts_own_items_count_not_its_google_profile() -> None:
     profile = {"primary": True, "sourcePrimary": True, "source": {"type": "PROFILE", "id": "1"}}
     found = read(
-        names=[{"metadata": profile, "displayName": "Profile"}, {"metadata": {"source": OWN["source"]}, "displayName": "Mine"}],
+        names=[
+            {"metadata": profile, "displayName": "Profile"},
+            {"metadata": {"source": OWN["source"]}, "displayName": "Mine"},
+        ],
         emailAddresses=[{"metadata": profile, "value": "p@x.example"}, {"metadata": OWN, "value": "m@x.example"}],
     )
     assert found.display_name == "Mine"
@@ -102,6 +110,7 @@ def test_a_nameless_contact_is_shown_by_what_it_has(fields: dict[str, Any], name
         ({"date": {"year": 1999}}, None),
         ({"text": "1999-11-03"}, "1999-11-03"),
         ({"text": "in spring"}, None),
+        ({"text": "19991103"}, None),
         ({"date": {"year": 99999, "month": 1, "day": 1}}, None),
     ],
 )
@@ -118,8 +127,29 @@ def test_a_tombstone_is_recognised_before_anything_else() -> None:
     assert wire.page_of(json.dumps({"connections": [gone]}).encode()).entries == ("people/c1",)
 
 
+def test_a_tombstone_stays_one_whatever_stands_beside_it() -> None:
+    gone = {"resourceName": "people/c1", "metadata": {"deleted": True, "sources": "none"}, "names": 5}
+    assert wire.page_of(json.dumps({"connections": [gone]}).encode()).entries == ("people/c1",)
+
+
+def test_the_order_of_sources_changes_nothing() -> None:
+    sources = [
+        {"type": "CONTACT", "id": "aa", "etag": "#2"},
+        {"type": "CONTACT", "id": "28e15ebc8e252761", "etag": "#1"},
+    ]
+    assert read(metadata={"sources": sources}).etag == read(metadata={"sources": sources[::-1]}).etag
+
+
+def test_an_error_that_says_it_is_none_is_no_empty_address_book() -> None:
+    with pytest.raises(PassingTrouble):
+        wire.page_of(b'{"error": {"code": 500}}')
+
+
 def test_merged_contacts_are_known_by_the_source_their_name_is_made_of() -> None:
-    sources = [{"type": "CONTACT", "id": "aa", "etag": "#2"}, {"type": "CONTACT", "id": "28e15ebc8e252761", "etag": "#1"}]
+    sources = [
+        {"type": "CONTACT", "id": "aa", "etag": "#2"},
+        {"type": "CONTACT", "id": "28e15ebc8e252761", "etag": "#1"},
+    ]
     found = read(metadata={"sources": sources, "previousResourceNames": ["people/c170"]})
     assert (found.source_id, found.etag) == ("28e15ebc8e252761", "#1+#2")
     assert found.previous_resource_names == ("people/c170",)
@@ -152,7 +182,13 @@ def test_an_item_without_a_resource_name_is_counted() -> None:
 
 @pytest.mark.parametrize(
     ("escaped", "stored"),
-    [("a\\u0000b", "a\ufffdb"), ("a\\ud800b", "a\ufffdb"), ("\\udc00", "\ufffd"), ("\\ud83d\\ude00", "😀"), ("\\\\u0000", "\\u0000")],
+    [
+        ("a\\u0000b", "a\ufffdb"),
+        ("a\\ud800b", "a\ufffdb"),
+        ("\\udc00", "\ufffd"),
+        ("\\ud83d\\ude00", "😀"),
+        ("\\\\u0000", "\\u0000"),
+    ],
 )
 def test_what_no_store_can_hold_is_replaced_in_columns_and_payload(escaped: str, stored: str) -> None:
     body = f'{{"connections": [{{"resourceName": "people/c1", "nicknames": [{{"value": "{escaped}"}}]}}]}}'
@@ -163,12 +199,16 @@ def test_what_no_store_can_hold_is_replaced_in_columns_and_payload(escaped: str,
 
 
 def test_bytes_that_are_no_utf8_are_replaced() -> None:
-    (found,) = wire.page_of(b'{"connections": [{"resourceName": "people/c1", "nicknames": [{"value": "a\xffb"}]}]}').entries
+    (found,) = wire.page_of(
+        b'{"connections": [{"resourceName": "people/c1", "nicknames": [{"value": "a\xffb"}]}]}'
+    ).entries
     assert isinstance(found, Person)
     assert found.nickname == "a\ufffdb"
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"connections": [', b'{"a": NaN}', b"\xef\xbb\xbf{}", b"[" * 100_000])
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"[]", b'{"connections": [', b'{"a": NaN}', b"\xef\xbb\xbf{}", b"[" * 100_000]
+)
 def test_what_is_no_page_is_passing_trouble(body: bytes) -> None:
     with pytest.raises(PassingTrouble):
         wire.page_of(body)
@@ -191,8 +231,18 @@ def test_labels_of_both_kinds_and_both_tokens_on_the_first_page() -> None:
         "nextSyncToken": "s",
     }
     groups, next_page = wire.groups_of(json.dumps(body).encode())
-    assert groups.groups == (Group("contactGroups/myContacts", "myContacts", "system"), Group("contactGroups/19cb", "Team", "user"))
+    assert groups.groups == (
+        Group("contactGroups/myContacts", "myContacts", "system"),
+        Group("contactGroups/19cb", "Team", "user"),
+    )
     assert (groups.sync_token, next_page) == ("s", "p")
+
+
+def test_a_label_of_unexpected_types_keeps_its_name_and_a_deleted_one_is_none() -> None:
+    odd = {"resourceName": "contactGroups/1", "formattedName": "Team", "name": 5, "memberCount": "many"}
+    gone = {"resourceName": "contactGroups/2", "metadata": {"deleted": True}}
+    groups, _ = wire.groups_of(json.dumps({"contactGroups": [odd, gone, 7]}).encode())
+    assert groups.groups == (Group("contactGroups/1", "Team", "user"),)
 
 
 values: Any = st.recursive(
@@ -200,7 +250,9 @@ values: Any = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
-fields = st.sampled_from(["names", "metadata", "emailAddresses", "phoneNumbers", "birthdays", "memberships", "photos", "x"])
+fields = st.sampled_from(
+    ["names", "metadata", "emailAddresses", "phoneNumbers", "birthdays", "memberships", "photos", "x"]
+)
 
 
 @given(st.dictionaries(fields, values))

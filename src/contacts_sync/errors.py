@@ -99,6 +99,10 @@ class ConsentFailed(ContactsSyncError):
     """The consent was refused, timed out, came for another account, or granted too little."""
 
 
+class NotConfirmed(ContactsSyncError):
+    """What can't be undone was asked for, and nobody said yes."""
+
+
 class ExportRefused(ContactsSyncError):
     """The export's target exists already, or can't be written."""
 

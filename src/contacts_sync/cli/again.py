@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from contacts_sync.cli.frame import linked, now
 from contacts_sync.cli.output import typed
-from contacts_sync.errors import GrantRejected, MassDeletion, RunDeferred, UnknownItem
+from contacts_sync.errors import GrantRejected, MassDeletion, UnknownItem
 from contacts_sync.model import ConnectionStatus, Run, RunKind, RunStatus, Trigger
 from contacts_sync.store import runs
 from contacts_sync.store.engine import Transaction
@@ -31,8 +31,8 @@ def to_retry(tx: Transaction, run_ids: Collection[int]) -> dict[str, RunKind]:
 def approved(tx: Transaction, run_id: int) -> Run:
     """Queue a full run that may remove what a parked one wanted to; the answer is that run.
 
-    Raises `UnknownItem` for a run that isn't parked, `UnknownUser` and `GrantRejected` if its user can't be synced,
-    `RunDeferred` while another run of the user is under way.
+    A queued or running run of the user takes the approval over. Raises `UnknownItem` for a run that isn't parked,
+    `UnknownUser` and `GrantRejected` if its user can't be synced.
     """
     parked = runs.require(tx, run_id)
     if not _is_parked(tx, parked):
@@ -41,8 +41,6 @@ def approved(tx: Transaction, run_id: int) -> Run:
     run, _ = runs.enqueue(
         tx, user_id=parked.user_id, kind=RunKind.FULL, trigger=Trigger.MANUAL, now=now(), approves_run_id=run_id
     )
-    if run.approves_run_id != run_id:
-        raise RunDeferred(f"run {run.id} of {run.user_id} is under way", hint="approve again when it has ended")
     return run
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 import click
 
 from contacts_sync.cli.frame import Frame, json_option, now, pass_frame
-from contacts_sync.errors import ContactsSyncError
+from contacts_sync.errors import ContactsSyncError, KeyProblem, UnreadableGrant
 
 if TYPE_CHECKING:
     from contacts_sync.config import Config
+    from contacts_sync.model import SealedGrant
     from contacts_sync.store.engine import Database
+    from contacts_sync.vault import Vault
 
 LARGEST_SKEW_SECONDS = 120
 
@@ -61,10 +64,10 @@ def _findings(frame: Frame) -> Iterator[Finding]:
     yield from _google(config)
     try:
         with frame.store(config) as db:
-            yield Finding("store", ok=True, message=_store(db))
             yield from _in_store(config, db)
     except ContactsSyncError as error:
         yield _failed("store", error)
+        yield Finding("schema", ok=False, message="not looked at: the store doesn't open")
 
 
 def _looked(name: str, look: Callable[[], str]) -> Finding:
@@ -94,43 +97,49 @@ def _credentials(config: Config) -> str:
 
 def _google(config: Config) -> Iterator[Finding]:
     """Google answers, and its clock and ours agree."""
-    from email.utils import parsedate_to_datetime
-
     from contacts_sync.google.http import reach
     from contacts_sync.sync.desk import open_transport_for
 
+    people = config.google.endpoints.people
     try:
-        answer = reach(open_transport_for(config, threading.Event()), config.google.endpoints.people)
+        answer = reach(open_transport_for(config, threading.Event()), people)
     except ContactsSyncError as error:
         yield _failed("google", error)
+        yield Finding("clock", ok=False, message="not looked at: there is no answer to compare with")
         return
-    yield Finding("google", ok=True, message=f"{config.google.endpoints.people} answers")
-    date = answer.headers.get("Date")
-    if date:
-        skew = abs((parsedate_to_datetime(date) - now()).total_seconds())
-        yield Finding(
-            "clock",
-            ok=skew <= LARGEST_SKEW_SECONDS,
-            message=f"{skew:.0f} s from Google's"
-            + ("" if skew <= LARGEST_SKEW_SECONDS else " (next: set the clock, e.g. timedatectl set-ntp true)"),
-        )
+    yield Finding("google", ok=True, message=f"{people} answers")
+    yield _clock(answer.headers.get("Date", ""))
 
 
-def _store(db: Database) -> str:
-    from contacts_sync.store import migrate
+def _clock(date: str) -> Finding:
+    from email.utils import parsedate_to_datetime
 
-    return f"open, revision {migrate.current(db)}"
+    try:
+        skew = abs((parsedate_to_datetime(date).astimezone(UTC) - now()).total_seconds())
+    except ValueError:
+        return Finding("clock", ok=True, message="Google's answer has no time to compare with")
+    told = f"{skew:.0f} s from Google's"
+    if skew <= LARGEST_SKEW_SECONDS:
+        return Finding("clock", ok=True, message=told)
+    return Finding("clock", ok=False, message=f"{told} (next: set the clock, such as: timedatectl set-ntp true)")
 
 
 def _in_store(config: Config, db: Database) -> Iterator[Finding]:
+    yield Finding("store", ok=True, message=f"{config.database.url} opens" if db.path else "the database opens")
+    yield Finding("schema", ok=True, message=f"revision {_revision(db)}, the newest")
     yield _tokens(config, db)
     yield _daemon(config, db)
     yield from _project(db)
 
 
+def _revision(db: Database) -> str | None:
+    from contacts_sync.store import migrate
+
+    return migrate.current(db)
+
+
 def _tokens(config: Config, db: Database) -> Finding:
     from contacts_sync import vault
-    from contacts_sync.errors import KeyProblem
     from contacts_sync.store import connections
     from contacts_sync.store.engine import read
 
@@ -138,18 +147,23 @@ def _tokens(config: Config, db: Database) -> Finding:
         keys = vault.load_keys(config.secrets.key_file)
     except KeyProblem as error:
         return _failed("tokens", error)
-    closed, opened = [], 0
     with read(db) as tx:
-        for sealed in connections.every_grant(tx):
-            try:
-                vault.open_grant(keys, sealed.user_id, sealed.sealed)
-                opened += 1
-            except ContactsSyncError:
-                closed.append(sealed.user_id)
-    if closed:
-        hint = f"put the old key back into {config.secrets.key_file}, or: contacts-sync connect {closed[0]}"
-        return Finding("tokens", ok=False, message=f"no key opens those of {', '.join(closed[:10])} (next: {hint})")
-    return Finding("tokens", ok=True, message=f"all {opened} open")
+        grants = connections.every_grant(tx)
+    closed = [grant.user_id for grant in grants if not _opens(keys, grant)]
+    if not closed:
+        return Finding("tokens", ok=True, message=f"all {len(grants)} open")
+    hint = f"put the old key back into {config.secrets.key_file}, or: contacts-sync connect {closed[0]}"
+    return Finding("tokens", ok=False, message=f"no key opens those of {', '.join(closed[:10])} (next: {hint})")
+
+
+def _opens(keys: Vault, grant: SealedGrant) -> bool:
+    from contacts_sync import vault
+
+    try:
+        vault.open_grant(keys, grant.user_id, grant.sealed)
+    except UnreadableGrant:
+        return False
+    return True
 
 
 def _daemon(config: Config, db: Database) -> Finding:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import sys
+import re
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
 
-from contacts_sync.cli.frame import Frame, json_option, now, open_desk, pass_frame, user_argument
-from contacts_sync.errors import ConsentFailed, InvalidUsage
+from contacts_sync.cli.frame import Frame, checked_duration, json_option, now, open_desk, pass_frame, user_argument
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from contacts_sync.config import Config
-    from contacts_sync.google.oauth import Consent
-    from contacts_sync.model import Grant, Run
+    from contacts_sync.model import Connection, Grant, Run
     from contacts_sync.store.engine import Database
     from contacts_sync.sync.desk import Desk
 
-PASTE_REDIRECT = "http://127.0.0.1:1/oauth2callback"  # nobody listens there: the browser's address bar is the answer
+LONGEST_WAIT = timedelta(days=1)
+
+NewSchedule = tuple[str | None, str | None]
 
 
 @click.command("connect")
@@ -51,150 +50,72 @@ def command(
 
     Example: contacts-sync connect alice
     """
+    from contacts_sync.cli.consent import listened, pasted
+
     patience = _patience(timeout)
     config = frame.config()
-    _check_schedule(config, cron, timezone)
+    _new_schedule(config, None, cron, timezone)  # words that can't be right must not make a store
     with frame.store(config, create=True) as db:
+        known = _known(db, user_id)
+        schedule = _new_schedule(config, known, cron, timezone)
         desk = open_desk(config, db)
-        telling = _Telling(as_json=as_json, browser=not no_browser and not paste)
-        hint = _known_account(db, user_id)
-        grant = _pasted(desk, telling, hint) if paste else _listened(desk, telling, hint, redirect_port, patience)
-        _finish(
-            desk,
-            telling,
-            user_id,
-            grant,
-            _schedule(db, user_id, cron, timezone),
-            switch_account=switch_account,
-        )
-
-
-class _Telling:
-    """What the operator sees on the way."""
-
-    def __init__(self, *, as_json: bool, browser: bool) -> None:
-        self._as_json = as_json
-        self._browser = browser
-
-    def url(self, consent: Consent) -> None:
-        """The authorization URL, alone on a line of stdout, at once."""
-        from contacts_sync.cli.output import note, print_json
-
-        if self._as_json:
-            print_json({"event": "authorization_url", "url": consent.url})
+        hint = known.google_account if known and not switch_account else None
+        if paste:
+            grant = pasted(desk, hint, as_json=as_json)
         else:
-            note("Open this address in a browser, sign in and allow access to contacts:")
-            click.echo(consent.url)
-        sys.stdout.flush()
-        if self._browser:
-            import webbrowser
-
-            webbrowser.open(consent.url)
-
-    def connected(self, user_id: str, google_account: str, run: Run) -> None:
-        """The good end."""
-        from contacts_sync.cli.output import print_json, say
-
-        if self._as_json:
-            print_json(
-                {
-                    "event": "connected",
-                    "user_id": user_id,
-                    "google_account": google_account,
-                    "run_id": run.id,
-                }
-            )
-            return
-        say(f"{user_id} is connected to {google_account}; full sync queued (run {run.id})")
-        say(f"next: the daemon carries it out, or: contacts-sync run-now {user_id}")
+            grant = listened(desk, hint, redirect_port, patience, browser=not no_browser, as_json=as_json)
+        connection, run = _store(desk, user_id, grant, schedule, switch_account=switch_account)
+        _tell(config, db, connection, run, as_json=as_json)
 
 
 def _patience(text: str) -> timedelta:
-    from datetime import timedelta
-
-    from contacts_sync.config import parse_duration
-
-    try:
-        found = timedelta(seconds=float(text)) if text.replace(".", "", 1).isdigit() else parse_duration(text)
-    except ValueError as error:
-        raise InvalidUsage(f"--timeout is {text!r}, expected {error} or seconds") from None
-    if not found:
-        raise InvalidUsage("--timeout must be more than nothing")
-    return found
+    """`--timeout`: a duration, or plain seconds."""
+    plain = re.fullmatch(r"\d+(\.\d+)?", text, re.ASCII)
+    return checked_duration("--timeout", f"{text}s" if plain else text, most=LONGEST_WAIT)
 
 
-def _check_schedule(config: Config, cron: str | None, timezone: str | None) -> None:
-    from contacts_sync.timetable import compile_schedule
-
-    compile_schedule(cron or config.schedule.cron, timezone or config.schedule.timezone)
-
-
-def _schedule(
-    db: Database, user_id: str, cron: str | None, timezone: str | None
-) -> tuple[str | None, str | None] | None:
-    """The new schedule; what isn't given stays as it is."""
+def _known(db: Database, user_id: str) -> Connection | None:
     from contacts_sync.store import connections
     from contacts_sync.store.engine import read
+
+    with read(db) as tx:
+        return connections.get(tx, user_id)
+
+
+def _new_schedule(
+    config: Config, known: Connection | None, cron: str | None, timezone: str | None
+) -> NewSchedule | None:
+    """The user's schedule from now on, None where nothing about it was said; what isn't given stays as it is.
+
+    Raises `InvalidUsage` for one that can't be.
+    """
+    from contacts_sync.timetable import compile_schedule
 
     if cron is None and timezone is None:
         return None
-    with read(db) as tx:
-        known = connections.get(tx, user_id)
-    return cron or (known.cron if known else None), timezone or (known.timezone if known else None)
+    own_cron = cron if cron is not None or known is None else known.cron
+    own_timezone = timezone if timezone is not None or known is None else known.timezone
+    compile_schedule(
+        config.schedule.cron if own_cron is None else own_cron,
+        config.schedule.timezone if own_timezone is None else own_timezone,
+    )
+    return own_cron, own_timezone
 
 
-def _known_account(db: Database, user_id: str) -> str | None:
-    from contacts_sync.store import connections
+def _store(
+    desk: Desk, user_id: str, grant: Grant, schedule: NewSchedule | None, *, switch_account: bool
+) -> tuple[Connection, Run]:
+    """Find out whose grant it is, store it, queue the full sync. Raises what `sync.connecting.connect` raises."""
+    from contacts_sync.cli.frame import linked
+    from contacts_sync.google import oauth
     from contacts_sync.store.engine import read
-
-    with read(db) as tx:
-        known = connections.get(tx, user_id)
-    return known.google_account if known else None
-
-
-def _listened(desk: Desk, telling: _Telling, hint: str | None, port: int, patience: timedelta) -> Grant:
-    from contacts_sync.cli.output import note
-    from contacts_sync.google import oauth
-    from contacts_sync.google.listener import Listener
-
-    with Listener(port) as listener:
-        consent = oauth.begin(desk.oauth, listener.redirect_uri, login_hint=hint)
-        telling.url(consent)
-        if port:
-            note(f"from another machine: ssh -L {port}:127.0.0.1:{port} THIS-HOST, then open the address there")
-        code = listener.wait(consent, patience)
-    return oauth.exchange(desk.transport, desk.oauth, consent, code, now=now())
-
-
-def _pasted(desk: Desk, telling: _Telling, hint: str | None) -> Grant:
-    from contacts_sync.cli.output import note
-    from contacts_sync.google import oauth
-
-    consent = oauth.begin(desk.oauth, PASTE_REDIRECT, login_hint=hint)
-    telling.url(consent)
-    note("The browser will end at an address that can't be opened. Paste that whole address here, then Enter:")
-    pasted = sys.stdin.readline()
-    if not pasted.strip():
-        raise ConsentFailed("nothing was pasted", hint="begin again")
-    return oauth.exchange(desk.transport, desk.oauth, consent, oauth.parse_redirect(consent, pasted), now=now())
-
-
-def _finish(
-    desk: Desk,
-    telling: _Telling,
-    user_id: str,
-    grant: Grant,
-    schedule: tuple[str | None, str | None] | None,
-    *,
-    switch_account: bool,
-) -> None:
-    from contacts_sync.google import oauth
     from contacts_sync.sync.connecting import connect
 
     account = oauth.account(desk.transport, desk.oauth, grant)
     run = connect(desk, user_id=user_id, grant=grant, account=account, schedule=schedule, switch_account=switch_account)
     _warn_of_testing(grant)
-    telling.connected(user_id, account.email, run)
+    with read(desk.db) as tx:
+        return linked(tx, user_id), run
 
 
 def _warn_of_testing(grant: Grant) -> None:
@@ -206,3 +127,23 @@ def _warn_of_testing(grant: Grant) -> None:
             f"warning: this grant ends at {instant(grant.refresh_expires_at)}: the consent screen is in Testing; "
             "publish the app in Google's console (OAuth consent screen, Publish app) and connect again"
         )
+
+
+def _tell(config: Config, db: Database, connection: Connection, run: Run, *, as_json: bool) -> None:
+    from contacts_sync.cli.hands import daemon_lives
+    from contacts_sync.cli.output import instant, print_json, say, typed
+    from contacts_sync.cli.timing import default_schedule, next_run
+    from contacts_sync.daemon.reconcile import effective
+
+    user, account = connection.user_id, connection.google_account
+    if as_json:
+        print_json({"event": "connected", "user_id": user, "google_account": account, "run_id": run.id})
+        return
+    schedule = effective(connection, default_schedule(config))
+    at, _ = next_run(connection, schedule, now(), config)
+    say(f"{user} is connected to {account}; a full sync is queued (run {run.id})")
+    say(f"from now on: {schedule.cron} in {schedule.timezone}, first at {instant(at)}")
+    if daemon_lives(config, db):
+        say(f"next: nothing, the daemon syncs; contacts-sync status {typed(user)} shows how it goes")
+    else:
+        say(f"next: contacts-sync run-now {typed(user)}, or start the daemon: contacts-sync daemon")

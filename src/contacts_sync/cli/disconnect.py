@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
-from contacts_sync.cli.frame import Frame, json_option, open_desk, pass_frame, user_argument
-from contacts_sync.errors import ConsentFailed
+from contacts_sync.cli.frame import Frame, json_option, linked, open_desk, pass_frame, user_argument
+from contacts_sync.errors import NotConfirmed, UnknownUser
+
+if TYPE_CHECKING:
+    from contacts_sync.store.engine import Database
 
 
 @click.command("disconnect")
@@ -17,14 +21,7 @@ from contacts_sync.errors import ConsentFailed
 @click.option("--yes", is_flag=True, help="Purge without asking.")
 @json_option
 @pass_frame
-def command(
-    frame: Frame,
-    user_id: str,
-    keep_grant: bool,
-    purge: bool,
-    yes: bool,
-    as_json: bool,
-) -> None:
+def command(frame: Frame, user_id: str, keep_grant: bool, purge: bool, yes: bool, as_json: bool) -> None:
     """Remove USER's schedule and tokens, cancel runs, revoke the grant at Google. The contacts stay.
 
     Example: contacts-sync disconnect alice
@@ -34,6 +31,7 @@ def command(
 
     config = frame.config()
     with frame.store(config) as db:
+        _require(db, user_id, purge=purge)
         desk = open_desk(config, db)
         if purge and not yes:
             _confirm(user_id)
@@ -43,12 +41,28 @@ def command(
     if as_json:
         print_json({"user_id": user_id, "revoked": done.revoked, "contacts_kept": done.contacts_kept})
         return
-    kept = f"{done.contacts_kept} contacts kept" if not purge else "contacts and history removed"
+    kept = "contacts and history removed" if purge else f"{done.contacts_kept} contacts kept"
     say(f"{user_id} is disconnected, {kept}" + ("; grant revoked at Google" if done.revoked else ""))
 
 
+def _require(db: Database, user_id: str, *, purge: bool) -> None:
+    """Raise `UnknownUser` for nobody; a user who was disconnected can still be purged."""
+    from contacts_sync.store import connections
+    from contacts_sync.store.engine import read
+
+    with read(db) as tx:
+        if not purge:
+            linked(tx, user_id)
+        elif connections.get(tx, user_id) is None:
+            raise UnknownUser(user_id, why="was never connected")
+
+
 def _confirm(user_id: str) -> None:
+    """Ask on the terminal. Raises `NotConfirmed` for anything but a yes."""
+    from contacts_sync.cli.output import note
+
     if not sys.stdin.isatty():
-        raise ConsentFailed("--purge removes contacts and asks first", hint="add --yes")
-    if not click.confirm(f"Remove all contacts and the history of {user_id}?", err=True):
-        raise ConsentFailed("nothing was changed", hint="answer y, or add --yes")
+        raise NotConfirmed("--purge removes contacts and asks first", hint="add --yes")
+    note(f"Remove all contacts and the history of {user_id}? [y/N]")
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise NotConfirmed("nothing was changed", hint="answer y, or add --yes")

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from contacts_sync.cli.frame import Frame, json_option, pass_frame
+
+if TYPE_CHECKING:
+    from contacts_sync.config import Config
+    from contacts_sync.store.engine import Database
 
 
 @click.command("init")
@@ -21,47 +26,66 @@ def command(frame: Frame, as_json: bool) -> None:
     Example: contacts-sync init
     """
     from contacts_sync import config as configuration
-    from contacts_sync import vault
     from contacts_sync.cli.output import print_json, say
 
     path = Path(frame.config_path) if frame.config_path else configuration.default_path(os.environ)
-    made = []
-    if not path.exists():
-        _write_new(path, configuration.example())
-        made.append(str(path))
+    made = [path] if _written(path, configuration.example()) else []
     config = Frame(str(path), frame.log_level, frame.log_format).config()
-    if not config.secrets.key_file.exists():
-        _make_directory(config.secrets.key_file.parent)
-        vault.write_key_file(config.secrets.key_file)
-        made.append(str(config.secrets.key_file))
-    with frame.store(config, create=True, upgrade=True):
-        pass
+    with frame.store(config, create=True, upgrade=True) as db:
+        made += [config.secrets.key_file] if _key_made(config, db) else []
     if as_json:
-        print_json({"config": str(path), "key_file": str(config.secrets.key_file), "made": made})
+        names = [str(one) for one in made]
+        print_json({"config": str(path), "key_file": str(config.secrets.key_file), "made": names})
         return
-    for name in made:
-        say(f"wrote {name}")
+    for one in made:
+        say(f"wrote {one}")
     say(f"the store is ready; configuration: {path}")
-    say(_next_step(configuration.has_client(config), path))
+    say(_next_step(config, path))
 
 
-def _write_new(path: Path, text: str) -> None:
+def _written(path: Path, text: str) -> bool:
+    """True if the file is new. Raises `ConfigurationError`."""
     from contacts_sync.errors import ConfigurationError
 
+    if path.exists():
+        return False
     try:
-        _make_directory(path.parent)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
-        raise ConfigurationError(f"{path} can't be written: {error.strerror}", hint="choose another --config") from None
+        raise ConfigurationError(
+            f"{path} can't be written: {error.strerror}", hint="choose another file with --config"
+        ) from None
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
+    return True
 
 
-def _make_directory(directory: Path) -> None:
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+def _key_made(config: Config, db: Database) -> bool:
+    """True if the key file is new. Raises `KeyProblem` rather than put a new key in the place of a lost one."""
+    from contacts_sync import vault
+    from contacts_sync.errors import KeyProblem
+    from contacts_sync.store import connections
+    from contacts_sync.store.engine import read
+
+    path = config.secrets.key_file
+    if path.exists():
+        return False
+    with read(db) as tx:
+        sealed = connections.every_grant(tx)
+    if sealed:
+        raise KeyProblem(
+            f"there is no key file {path}, but the store holds the sealed tokens of {len(sealed)} users",
+            hint=f"put it back; if it is lost: (umask 077; contacts-sync key generate > {path}), and connect each again",
+        )
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    vault.write_key_file(path)
+    return True
 
 
-def _next_step(ready: bool, path: Path) -> str:
-    if ready:
+def _next_step(config: Config, path: Path) -> str:
+    from contacts_sync.config import has_client
+
+    if has_client(config):
         return "next: contacts-sync connect USER"
     return f"next: set google.client_secrets_file in {path}, then: contacts-sync connect USER"

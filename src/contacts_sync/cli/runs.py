@@ -134,7 +134,7 @@ def approve(frame: Frame, run_id: int, as_json: bool) -> None:
     if as_json:
         print_json(run_document(run))
     else:
-        say(f"run {run.id} is queued and may remove what run {run_id} wanted to")
+        say(f"run {run.id} is {run.status} and may remove what run {run_id} wanted to")
         say(f"next: contacts-sync run-now {typed(run.user_id)}, or leave it to the daemon")
 
 

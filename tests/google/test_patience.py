@@ -58,10 +58,16 @@ class _Counting(BaseHTTPRequestHandler):
         """Nothing."""
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A visitor that doesn't trust our certificate hangs up."""
+
+
 @contextmanager
 def serving(prepare: Callable[[ThreadingHTTPServer], None] = lambda _: None) -> Iterator[int]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Counting) as server:
-        server.daemon_threads = True
+    with _Server(("127.0.0.1", 0), _Counting) as server:
         prepare(server)
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()

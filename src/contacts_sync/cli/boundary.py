@@ -17,6 +17,7 @@ from contacts_sync.errors import ConfigurationError, ContactsSyncError, InvalidU
 
 INTERRUPTED = 130
 WRONG_USAGE = 2
+NOBODY_LISTENS = 1  # without a word: `| head` has what it wanted
 
 
 def run(root: click.Command, words: Sequence[str]) -> int:
@@ -24,14 +25,14 @@ def run(root: click.Command, words: Sequence[str]) -> int:
     _show_what_stdout_cannot()
     try:
         return _told(root, words)
-    except BrokenPipeError:
-        return 0  # nobody listens any more, and that is the listener's affair
+    except (BrokenPipeError, SystemExit):  # the latter is what click makes of the former
+        return NOBODY_LISTENS
     finally:
         _let_go_of_stdout()
 
 
 def _show_what_stdout_cannot() -> None:
-    """A terminal or pipe that speaks ASCII only gets escapes instead of an error."""
+    """A character that a terminal or pipe has no code for becomes an escape instead of an error."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 

@@ -76,7 +76,7 @@ def _key_made(config: Config, db: Database) -> bool:
     if sealed:
         raise KeyProblem(
             f"there is no key file {path}, but the store holds the sealed tokens of {len(sealed)} users",
-            hint=f"put it back; if it is lost: (umask 077; contacts-sync key generate > {path}), and connect each again",
+            hint="put it back; if it is lost, `contacts-sync key generate` makes one: connect each user again",
         )
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     vault.write_key_file(path)

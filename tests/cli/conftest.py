@@ -1,0 +1,32 @@
+"""An operator whose key and SQLite store are there already: commands are typed as real processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from contacts_sync import vault
+from contacts_sync.sandbox import Sandbox
+from contacts_sync.store.engine import close, open_database
+from tests.operating import Operator
+
+
+@pytest.fixture
+def google() -> Iterator[Sandbox]:
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def newcomer(tmp_path: Path, google: Sandbox) -> Operator:
+    """Nothing is set up yet."""
+    return Operator(tmp_path, google, f"sqlite:///{tmp_path}/store.db")
+
+
+@pytest.fixture
+def operator(newcomer: Operator) -> Operator:
+    vault.write_key_file(newcomer.home / "key")
+    close(open_database(newcomer.url, create=True))
+    return newcomer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from functools import lru_cache
 from queue import Empty, SimpleQueue
 
 import structlog
@@ -69,7 +70,7 @@ class Planner:
     @property
     def users(self) -> int:
         """How many users have a job."""
-        return len(self._scheduler.present)
+        return len(self._scheduler)
 
     def look_again(self) -> None:
         """Compare due times with the wall clock now."""
@@ -84,8 +85,8 @@ class Planner:
         self._scheduler.stop()
 
     def _firing(self, user: str, now: datetime) -> runs.Wanted | None:
-        timetable = self._scheduler.present.get(user)
-        slot = timetable.latest(now, since=now - LOOKBACK) if timetable else None
+        timetable = self._scheduler.timetable_of(user)
+        slot = newest_slot(timetable, now) if timetable else None
         return self._wanted(user, slot, Trigger.SCHEDULE) if slot else None
 
     def _wanted(self, user: str, slot: Slot, trigger: Trigger) -> runs.Wanted:
@@ -105,7 +106,7 @@ class Planner:
         items = [
             self._wanted(connection.user_id, slot, Trigger.CATCH_UP)
             for connection in known
-            if (timetable := self._scheduler.present.get(connection.user_id))
+            if (timetable := self._scheduler.timetable_of(connection.user_id))
             and (slot := _missed(timetable, connection, covered.get(connection.user_id), now))
         ]
         queued = self._queue(items, now)
@@ -133,7 +134,14 @@ class Planner:
 
 def _missed(timetable: Timetable, connection: Connection, covered: datetime | None, now: datetime) -> Slot | None:
     since = max(connection.scheduled_since, covered or connection.scheduled_since)
-    return timetable.latest(now, since=since)
+    newest = newest_slot(timetable, now)
+    return newest if newest is not None and newest.at > since else None
+
+
+@lru_cache(maxsize=1024)
+def newest_slot(timetable: Timetable, now: datetime) -> Slot | None:
+    """The slot that a firing at `now`, or a start at `now`, stands for. A herd asks it for the same instant."""
+    return timetable.latest(now, since=now - LOOKBACK)
 
 
 def _drain(fired: SimpleQueue[str]) -> Iterator[str]:

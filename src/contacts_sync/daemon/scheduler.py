@@ -25,14 +25,18 @@ JOB_ID = "google-contacts-sync-{}"
 class SlotTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler 3 ships no types
     """Fires at a timetable's slots. One object serves all users with the same timetable."""
 
-    __slots__ = ("timetable",)
+    __slots__ = ("_span", "timetable")
 
     def __init__(self, timetable: Timetable) -> None:
         self.timetable = timetable
+        self._span: tuple[datetime, datetime] | None = None  # between these two no slot begins
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
         """The first slot after the previous firing, or after now for a new job."""
-        return self.timetable.next_after(previous_fire_time or now).at
+        after = previous_fire_time or now
+        if self._span is None or not self._span[0] <= after < self._span[1]:
+            self._span = after, self.timetable.next_after(after).at
+        return self._span[1]
 
 
 class Scheduler:
@@ -53,6 +57,14 @@ class Scheduler:
     def present(self) -> Mapping[str, Timetable]:
         """The timetables of the users that have a job."""
         return {user: trigger.timetable for user, trigger in self._triggers.items()}
+
+    def __len__(self) -> int:
+        return len(self._triggers)
+
+    def timetable_of(self, user: str) -> Timetable | None:
+        """The timetable of a user that has a job."""
+        trigger = self._triggers.get(user)
+        return trigger.timetable if trigger else None
 
     def start(self) -> None:
         """Begin to fire. Jobs added before are cheaper than jobs added after."""
@@ -80,7 +92,10 @@ class Scheduler:
         for user, trigger in self._triggers.items():
             self._put(user, trigger.timetable)
 
+    def _fire(self, user: str) -> None:
+        self.fired.put(user)
+
     def _put(self, user: str, timetable: Timetable) -> None:
         trigger = self._shared.setdefault(timetable, SlotTrigger(timetable))
         self._triggers[user] = trigger
-        self._clock.add_job(self.fired.put, trigger, args=(user,), id=JOB_ID.format(user), replace_existing=True)
+        self._clock.add_job(self._fire, trigger, args=(user,), id=JOB_ID.format(user), replace_existing=True)

@@ -1,0 +1,121 @@
+"""`contacts-sync schedule`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from contacts_sync.store import connections
+from contacts_sync.store.engine import read, write
+from tests.cli.given import connected, now, reauth, store
+from tests.operating import Operator
+
+SPAN = ["--from", "2026-03-28", "--to", "2026-03-31"]
+
+
+def shown(operator: Operator, *words: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = operator.json("schedule", *words)["schedules"]
+    return rows
+
+
+@pytest.fixture
+def alice(operator: Operator) -> Operator:
+    with store(operator) as db:
+        connected(db, "alice")
+    return operator
+
+
+def test_a_schedule_is_set_shown_and_reset(alice: Operator) -> None:
+    (mine,) = shown(alice, "set", "alice", "--cron", "30 3 * * mon", "--timezone", "Europe/Berlin")
+    assert (mine["cron"], mine["timezone"]) == ("30 3 * * mon", "Europe/Berlin")
+    assert mine["next_run_at"].endswith("Z")
+    assert "03:30 CE" in mine["next_run_local"]
+    assert shown(alice, "show") == shown(alice, "show", "alice") == [mine]
+    assert shown(alice, "set", "alice", "--cron", "0 4 * * *")[0]["timezone"] == "Europe/Berlin"
+    (default,) = shown(alice, "reset", "alice")
+    assert (default["cron"], default["timezone"]) == ("0 2 * * *", "UTC")
+    with store(alice) as db, read(db) as tx:
+        kept = connections.get(tx, "alice")
+    assert kept
+    assert (kept.cron, kept.timezone) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--cron", "60 2 * * *"],
+        ["--cron", "@daily"],
+        ["--cron", ""],
+        ["--cron", "0 2 31 2 *"],
+        ["--cron", "0 2 * * *", "--timezone", "Mars/X"],
+        ["--cron", "0 2 * * *", "--timezone", ""],
+        [],
+    ],
+)
+def test_what_can_never_be_due_is_refused(alice: Operator, words: list[str]) -> None:
+    alice.run("schedule", "set", "alice", *words, code=2)
+    assert shown(alice, "show")[0]["cron"] == "0 2 * * *"
+
+
+@pytest.mark.parametrize("words", [["show"], ["reset"], ["set", "--cron", "0 2 * * *"], ["preview", *SPAN]])
+@pytest.mark.parametrize("user", ["gone", "nobody"])
+def test_who_is_not_connected_has_no_schedule(alice: Operator, words: list[str], user: str) -> None:
+    with store(alice) as db:
+        connected(db, "gone")
+        with write(db) as tx:
+            connections.disconnect(tx, "gone", now())
+    alice.run("schedule", *words, user, code=3)
+
+
+def test_a_user_who_must_consent_again_is_shown_as_paused(alice: Operator) -> None:
+    with store(alice) as db:
+        reauth(db, "alice")
+    assert shown(alice, "show")[0]["next_run_at"] is None
+    assert "paused" in alice.run("schedule", "show").stdout
+
+
+def test_a_schedule_that_broke_is_told_and_can_be_set_anew(alice: Operator) -> None:
+    with store(alice) as db, write(db) as tx:
+        connections.set_schedule(tx, "alice", "0 2 * * *", "Gone/Zone", now=now())
+    assert "Gone/Zone" in shown(alice, "show")[0]["note"]
+    assert "Gone/Zone" in str(alice.user("alice")["note"])
+    assert shown(alice, "set", "alice", "--cron", "0 2 * * *", "--timezone", "UTC")[0]["next_run_at"]
+
+
+def test_a_preview_tells_nominal_times_and_instants(operator: Operator) -> None:
+    words = ["schedule", "preview", "--cron", "30 2 * * *", "--timezone", "Europe/Berlin"]
+    assert operator.json(*words, *SPAN)["slots"] == [
+        {"slot": "2026-03-28T02:30", "at": "2026-03-28T01:30:00Z"},
+        {"slot": "2026-03-29T02:30", "at": "2026-03-29T01:00:00Z"},
+        {"slot": "2026-03-30T02:30", "at": "2026-03-30T00:30:00Z"},
+    ]
+    autumn = operator.json(*words, "--from", "2026-10-25", "--to", "2026-10-26")["slots"]
+    assert autumn == [{"slot": "2026-10-25T02:30", "at": "2026-10-25T00:30:00Z"}]
+
+
+def test_a_day_that_a_zone_never_had_has_its_slot_all_the_same(operator: Operator) -> None:
+    words = ["--cron", "0 9 * * *", "--timezone", "Pacific/Apia", "--from", "2011-12-30", "--to", "2011-12-31"]
+    slots = operator.json("schedule", "preview", *words)["slots"]
+    assert slots == [{"slot": "2011-12-30T09:00", "at": "2011-12-30T10:00:00Z"}]
+
+
+def test_a_preview_of_a_user_takes_the_users_schedule(alice: Operator) -> None:
+    alice.run("schedule", "set", "alice", "--cron", "15 6 * * *")
+    slots = alice.json("schedule", "preview", "alice", *SPAN)["slots"]
+    assert [slot["slot"][-5:] for slot in slots] == ["06:15"] * 3
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["alice", "--cron", "0 2 * * *"],
+        ["alice", "--timezone", "UTC"],
+        ["--cron", "0 2 * * *", "--from", "28.3.2026"],
+        ["--cron", "0 2 * * *", "--from", "0001-01-01"],
+        ["--cron", "0 2 * * *", "--from", "2026-04-01"],
+    ],
+)
+def test_a_preview_that_makes_no_sense_is_wrong_usage(operator: Operator, words: list[str]) -> None:
+    operator.run("schedule", "preview", *SPAN, *words, code=2)

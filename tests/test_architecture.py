@@ -38,6 +38,7 @@ ROOMS = {
     "click": ("cli",),
     "cronsim": ("timetable",),
     "cryptography": ("vault",),
+    "jwt": ("google.service_account",),
     "msgspec": ("google.wire", "vault"),
     "oauthlib": ("google",),
     "platformdirs": ("config",),

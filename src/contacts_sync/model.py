@@ -66,13 +66,19 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What Google gave for one user. Secrets stay out of `repr`."""
+    """What Google gave for one user. Secrets stay out of `repr`.
+
+    Access by domain-wide delegation has no refresh token but the `service_account`'s JSON key, and the `subject`
+    (e-mail address) it speaks for.
+    """
 
     access_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
     expires_at: datetime
     scopes: tuple[str, ...]
     refresh_expires_at: datetime | None = None
+    service_account: str = field(default="", repr=False)
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,8 @@ class _SealedGrant(msgspec.Struct, omit_defaults=True):
     expires_at: datetime
     scopes: tuple[str, ...]
     refresh_expires_at: datetime | None = None
+    service_account: str = ""
+    subject: str = ""
 
 
 def seal_grant(vault: Vault, user_id: str, grant: Grant) -> str:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from contacts_sync.cli.frame import Frame, checked_duration, json_option, now, open_desk, pass_frame, user_argument
+from contacts_sync.errors import InvalidUsage
 
 if TYPE_CHECKING:
     from contacts_sync.config import Config
-    from contacts_sync.model import Connection, Grant, Run
+    from contacts_sync.model import Account, Connection, Grant, Run
     from contacts_sync.store.engine import Database
     from contacts_sync.sync.desk import Desk
 
@@ -29,6 +31,8 @@ NewSchedule = tuple[str | None, str | None]
 @click.option("--timeout", default="300s", show_default=True, help="How long to wait for the consent.")
 @click.option("--redirect-port", type=click.IntRange(0, 65535), default=0, help="A fixed port, for ssh -L.")
 @click.option("--paste", is_flag=True, help="No listener: paste the address the browser ends at.")
+@click.option("--service-account", "key_path", metavar="KEY.json", help="Domain-wide delegation: no consent.")
+@click.option("--subject", metavar="EMAIL", help="Whose contacts, with --service-account.")
 @click.option("--switch-account", is_flag=True, help="Replace the user's contacts by another Google account's.")
 @json_option
 @pass_frame
@@ -41,6 +45,8 @@ def command(
     timeout: str,
     redirect_port: int,
     paste: bool,
+    key_path: str | None,
+    subject: str | None,
     switch_account: bool,
     as_json: bool,
 ) -> None:
@@ -51,21 +57,40 @@ def command(
     Example: contacts-sync connect alice
     """
     from contacts_sync.cli.consent import listened, pasted
+    from contacts_sync.google.service_account import delegated
 
     patience = _patience(timeout)
     config = frame.config()
     _new_schedule(config, None, cron, timezone)  # words that can't be right must not make a store
+    key = _service_account_key(config, key_path, subject)
     with frame.store(config, create=True) as db:
         known = _known(db, user_id)
         schedule = _new_schedule(config, known, cron, timezone)
         desk = open_desk(config, db)
         hint = known.google_account if known and not switch_account else None
-        if paste:
+        if key and subject:
+            grant = delegated(desk.transport, desk.oauth, key, subject, now=now())
+        elif paste:
             grant = pasted(desk, hint, as_json=as_json)
         else:
             grant = listened(desk, hint, redirect_port, patience, browser=not no_browser, as_json=as_json)
         connection, run = _store(desk, user_id, grant, schedule, switch_account=switch_account)
         _tell(config, db, connection, run, as_json=as_json)
+
+
+def _service_account_key(config: Config, key_path: str | None, subject: str | None) -> str | None:
+    """The key for `--service-account`; without one there must be an OAuth client to ask for consent with."""
+    from contacts_sync.config import client_credentials
+    from contacts_sync.google.service_account import read_key
+
+    if (key_path is None) != (subject is None) or (subject is not None and "@" not in subject):
+        raise InvalidUsage(
+            "--service-account KEY.json and --subject EMAIL go together", hint="contacts-sync connect --help"
+        )
+    if key_path is None:
+        client_credentials(config)
+        return None
+    return read_key(Path(key_path))
 
 
 def _patience(text: str) -> timedelta:
@@ -107,15 +132,21 @@ def _store(
 ) -> tuple[Connection, Run]:
     """Find out whose grant it is, store it, queue the full sync. Raises what `sync.connecting.connect` raises."""
     from contacts_sync.cli.frame import linked
-    from contacts_sync.google import oauth
+    from contacts_sync.model import Account
     from contacts_sync.store.engine import read
     from contacts_sync.sync.connecting import connect
 
-    account = oauth.account(desk.transport, desk.oauth, grant)
+    account = Account(grant.subject, grant.subject) if grant.subject else _consenting(desk, grant)
     run = connect(desk, user_id=user_id, grant=grant, account=account, schedule=schedule, switch_account=switch_account)
     _warn_of_testing(grant)
     with read(desk.db) as tx:
         return linked(tx, user_id), run
+
+
+def _consenting(desk: Desk, grant: Grant) -> Account:
+    from contacts_sync.google import oauth
+
+    return oauth.account(desk.transport, desk.oauth, grant)
 
 
 def _warn_of_testing(grant: Grant) -> None:

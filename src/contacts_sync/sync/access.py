@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from contacts_sync import logs, vault
 from contacts_sync.errors import AccessTokenRejected, GrantRejected, LeaseLost
-from contacts_sync.google import oauth
+from contacts_sync.google import grants, oauth
 from contacts_sync.model import Grant, Run, SealedGrant
 from contacts_sync.store import connections, runs
 from contacts_sync.store.engine import read, write
@@ -45,7 +45,7 @@ class Access:
 
     def _refresh(self) -> None:
         try:
-            fresh = oauth.refresh(self._desk.transport, self._desk.oauth, self._grant, now=self._desk.clock())
+            fresh = grants.refresh(self._desk.transport, self._desk.oauth, self._grant, now=self._desk.clock())
         except GrantRejected:
             if not self._take_newer():
                 raise

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import structlog
 
@@ -17,6 +18,7 @@ from contacts_sync.sync.desk import Desk
 
 log = structlog.get_logger()
 
+PATIENCE = timedelta(seconds=4)  # for Google to confirm a revocation; twice that in all
 NewSchedule = tuple[str | None, str | None]
 
 
@@ -75,12 +77,19 @@ def _store(
     now = desk.clock()
     runs.cancel(tx, user_id, now)  # before anything else: it waits for a page that is being written
     known = connections.get(tx, user_id)
-    if known is not None and known.google_sub != account.sub:
+    if known is not None and not _is_same(known, account):
         _switch(tx, known, account, switch_account=switch_account)
     sealed = vault.seal_grant(desk.vault, user_id, grant)
     connections.connect(tx, user_id=user_id, account=account, sealed=sealed, schedule=schedule, now=now)
     run, _ = runs.enqueue(tx, user_id=user_id, kind=RunKind.FULL, trigger=Trigger.CONNECT, now=now)
     return run
+
+
+def _is_same(known: Connection, account: Account) -> bool:
+    """Google's stable id decides; a service account's subject is known by its e-mail address only."""
+    if "@" in known.google_sub or "@" in account.sub:
+        return known.google_account.casefold() == account.email.casefold()
+    return known.google_sub == account.sub
 
 
 def _switch(tx: Transaction, known: Connection, account: Account, *, switch_account: bool) -> None:
@@ -94,6 +103,8 @@ def _switch(tx: Transaction, known: Connection, account: Account, *, switch_acco
 
 def _revoke_unstored(desk: Desk, user_id: str, grant: Grant, account: Account) -> None:
     """Google revokes an account for the whole project: only where no connected user needs it."""
+    if grant.service_account:
+        return
     with read(desk.db) as tx:
         known = connections.get(tx, user_id)
         mine = known is not None and known.google_sub == account.sub and _is_linked(known)
@@ -150,14 +161,18 @@ def _revoke_unless_needed(
         return False, f"another user is connected to {known.google_account}: the grant at Google was kept"
     if grant is None:
         return False, "no readable token: remove the access at https://myaccount.google.com/permissions"
+    if grant.service_account:
+        return False, "a service account has no grant to revoke: remove its delegation in the Admin console"
     if _revoke(desk, known.user_id, grant):
         return True, None
     return False, "Google didn't confirm the revocation: see https://myaccount.google.com/permissions"
 
 
 def _revoke(desk: Desk, user_id: str, grant: Grant) -> bool:
+    """Best effort, and soon over: the operator waits for it."""
+    hurried = replace(desk.transport, read_timeout=min(desk.transport.read_timeout, PATIENCE))
     try:
-        return oauth.revoke(desk.transport, desk.oauth, grant.refresh_token)
+        return oauth.revoke(hurried, desk.oauth, grant.refresh_token)
     except SyncError as trouble:
         log.warning("revocation_failed", user=user_id, error=str(trouble))
         return False

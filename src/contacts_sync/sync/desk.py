@@ -19,6 +19,7 @@ from contacts_sync.store import runs
 from contacts_sync.store.engine import Database, Transaction, write
 
 NOTHING = Counters()
+NOBODY = configuration.ClientCredentials("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,11 @@ def open_desk(
 
 
 def oauth_client(config: configuration.Config) -> OAuthClient:
-    """The operator's OAuth client with the configured endpoints."""
-    credentials = configuration.client_credentials(config)
+    """The operator's OAuth client with the configured endpoints; a nameless one where only service accounts are used.
+
+    Raises `ConfigurationError` for a client that is configured and can't be read.
+    """
+    credentials = NOBODY if not configuration.has_client(config) else configuration.client_credentials(config)
     endpoints = config.google.endpoints
     return OAuthClient(
         client_id=credentials.client_id,

@@ -44,7 +44,8 @@ def carry_out(config: Config, db: Database, order: Order) -> int:
     """
     needy = _needy(db, order)
     with ExitStack() as stack:
-        hands = stack.enter_context(Hands(config, db)) if order.wait is not False else None
+        is_ours = order.wait is not False and len(needy) < len(order.users)
+        hands = stack.enter_context(Hands(config, db)) if is_ours else None
         ids = _queue_all(db, order, needy)
         pause = _see_through(db, ids, order, hands) if hands is not None else None
     if hands is None and ids and not daemon_lives(config, db):

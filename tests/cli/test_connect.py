@@ -112,12 +112,11 @@ def test_wrong_words_are_refused_before_anybody_is_asked(newcomer: Operator, wor
 
 
 def test_keys_and_credentials_are_checked_before_anybody_is_asked(operator: Operator) -> None:
+    (operator.home / "key").unlink()
+    assert "there is no key file" in operator.run("connect", "alice", "--no-browser", code=78).stderr
     operator.environ["CONTACTS_SYNC_GOOGLE__CLIENT_ID"] = ""
     said = operator.run("connect", "alice", "--no-browser", code=78)
     assert "no OAuth client" in said.stderr
-    (operator.home / "key").unlink()
-    said = operator.run("connect", "alice", "--no-browser", code=78)
-    assert "there is no key file" in said.stderr
     assert not said.stdout
 
 
@@ -191,6 +190,7 @@ def test_a_browser_is_opened_where_there_are_windows(accounts: Operator, tmp_pat
     out, _ = process.communicate(timeout=30)
     assert process.returncode == 0
     assert f"alice is connected to {ALICE}" in out
+    assert "noise" not in out
 
 
 def test_a_user_who_was_there_keeps_its_place(accounts: Operator) -> None:

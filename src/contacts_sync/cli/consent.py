@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
-import webbrowser
 from datetime import timedelta
 
 import click
@@ -30,7 +30,7 @@ def listened(
         if port:
             note(f"from another machine: ssh -L {port}:127.0.0.1:{port} THIS-HOST, then open the address there")
         if browser and _has_windows():
-            webbrowser.open(consent.url)
+            _open_browser(consent.url)
         code = listener.wait(consent, patience)
     return oauth.exchange(desk.transport, desk.oauth, consent, code, now=now())
 
@@ -49,6 +49,13 @@ def _has_windows() -> bool:
     """True if a browser would open a window of its own, and not take over this terminal."""
     wanted = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
     return sys.platform == "darwin" or any(os.environ.get(name) for name in wanted)
+
+
+def _open_browser(url: str) -> None:
+    """In a process of its own: a browser that talks, or stays, must not disturb this one."""
+    nowhere = subprocess.DEVNULL
+    opener = [sys.executable, "-m", "webbrowser", url]
+    subprocess.Popen(opener, stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True)  # noqa: S603  (Python's own, and a URL we made)
 
 
 def pasted(desk: Desk, login_hint: str | None, *, as_json: bool) -> Grant:

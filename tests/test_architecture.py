@@ -23,6 +23,7 @@ FLOORS = {
     "logs": 1,
     "vault": 1,
     "timetable": 1,
+    "export": 1,
     "store": 2,
     "google": 2,
     "sync": 3,
@@ -51,6 +52,7 @@ ROOMS = {
     "sqlite3": ("store",),
     "tenacity": ("sync.retry",),
     "urllib3": ("google",),
+    "vobject": ("export.vcard",),
     "webbrowser": ("cli",),
 }
 MODULES = sorted(path for path in ROOT.rglob("*.py") if "migrations" not in path.parts)

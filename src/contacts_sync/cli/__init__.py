@@ -22,6 +22,7 @@ COMMANDS = {
     "schedule": ("schedule", "Show and change who is synced when."),
     "runs": ("runs", "Look at the history of runs, retry, approve."),
     "contacts": ("contacts", "Read what was synced."),
+    "export": ("export", "Take a user's contacts away in a file."),
     "check": ("check", "Check configuration, store, keys and Google."),
     "key": ("key", "Make encryption keys."),
     "db": ("db", "Upgrade the store."),

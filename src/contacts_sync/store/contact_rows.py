@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import UUID, uuid5
 
 from sqlalchemy import ColumnElement, RowMapping, Select, func, or_, select
 
+from contacts_sync.export.entry import Entry
 from contacts_sync.model import Email, Phone
 from contacts_sync.store.chunks import chunks
 from contacts_sync.store.tables import (
@@ -49,6 +51,7 @@ class ContactRow:
 
 PLAIN = [column.name for column in contacts.c]
 SEARCHED = ("display_name", "given_name", "family_name", "nickname", "organization", "notes")
+UIDS = UUID("6f1a3d0e-8c52-4b8e-9d0a-5f0c7a4e2b11")  # the namespace of the UIDs we give out
 SHORTEST_NUMBER = 3  # digits; fewer would find half of all phone numbers
 
 
@@ -66,6 +69,26 @@ def search(tx: Transaction, text: str, *, user_id: str | None = None, limit: int
 def show(tx: Transaction, contact_id: int) -> ContactRow | None:
     """The contact with that id."""
     return next(iter(_read(tx, select(contacts).where(contacts.c.id == contact_id), 1)), None)
+
+
+def entries(tx: Transaction, user_id: str) -> Iterator[Entry]:
+    """A user's contacts for export, each with a UID that stays through merges and renames."""
+    labels: dict[str, defaultdict[int, list[str]]] = {"user": defaultdict(list), "system": defaultdict(list)}
+    joined = select(contact_group_members.c.contact_id, contact_groups.c.name, contact_groups.c.group_type)
+    mine = joined.join(contact_groups).where(contact_groups.c.user_id == user_id).order_by(contact_groups.c.name)
+    for contact_id, name, group_type in tx.execute(mine):
+        labels[group_type][contact_id].append(name)
+    plain = select(contacts.c.id, contacts.c.resource_name, contacts.c.display_name, contacts.c.payload)
+    for row in tx.execute(plain.where(contacts.c.user_id == user_id)):
+        uid = str(uuid5(UIDS, f"{user_id}/{row.id}"))
+        yield Entry(
+            uid,
+            row.resource_name,
+            row.display_name,
+            row.payload,
+            tuple(labels["user"][row.id]),
+            tuple(labels["system"][row.id]),
+        )
 
 
 def _matches(text: str) -> list[ColumnElement[bool]]:

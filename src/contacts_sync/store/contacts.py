@@ -20,7 +20,7 @@ from contacts_sync.model import (
     Phone,
 )
 from contacts_sync.store.chunks import chunks
-from contacts_sync.store.contact_rows import ContactRow, listing, search, show
+from contacts_sync.store.contact_rows import ContactRow, entries, listing, search, show
 from contacts_sync.store.tables import (
     contact_emails,
     contact_group_members,
@@ -35,6 +35,7 @@ __all__ = [
     "apply",
     "apply_groups",
     "count",
+    "entries",
     "known",
     "known_groups",
     "known_names",

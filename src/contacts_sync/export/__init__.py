@@ -1,0 +1,1 @@
+"""File formats to take contacts away in: vCard, Google's CSV, JSON Lines. Pure."""

@@ -19,6 +19,7 @@ FLOORS = {
     "errors": 0,
     "config": 1,
     "keys": 1,
+    "sections": 1,
     "settings": 1,
     "logs": 1,
     "vault": 1,

@@ -1,0 +1,124 @@
+"""The configuration as everybody else sees it: frozen sections, values already of their Python types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSettings:
+    """Where the store is."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """Where the keys are."""
+
+    key_file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Google's addresses, and how to reach them."""
+
+    authorization: str
+    token: str
+    revocation: str
+    userinfo: str
+    people: str
+    ca_file: str
+    proxy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Google:
+    """The operator's OAuth client."""
+
+    client_secrets_file: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    endpoints: Endpoints
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When users without a schedule of their own are synced."""
+
+    cron: str
+    timezone: str
+    spread: timedelta
+    catch_up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """How a run goes about its work."""
+
+    workers: int
+    page_size: int
+    attempts: int
+    backoff: tuple[timedelta, ...]
+    connect_timeout: timedelta
+    read_timeout: timedelta
+    run_deadline: timedelta
+    requests_per_minute_per_user: int
+    requests_per_minute: int
+    mass_delete_share: float
+    mass_delete_minimum: int
+
+
+@dataclass(frozen=True, slots=True)
+class Daemon:
+    """How the daemon keeps time."""
+
+    poll_interval: timedelta
+    shutdown_grace: timedelta
+    heartbeat: timedelta
+    lease: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """How long ended runs are kept; None is forever."""
+
+    keep_succeeded: timedelta | None
+    keep_failed: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """How much is said, and in which form."""
+
+    level: str
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The effective configuration. `source` is the file it came from, if any."""
+
+    source: Path | None
+    database: DatabaseSettings
+    secrets: Secrets
+    google: Google
+    schedule: Schedule
+    sync: Sync
+    daemon: Daemon
+    history: History
+    log: Log
+
+    def sections(self) -> list[str]:
+        """The names of the sections."""
+        return [one.name for one in fields(self) if one.name != "source"]
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCredentials:
+    """The operator's OAuth client at Google."""
+
+    client_id: str
+    client_secret: str = field(repr=False)

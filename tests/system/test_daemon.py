@@ -149,3 +149,19 @@ def test_a_disconnect_during_a_sync_lets_nothing_more_be_written(operator: Opera
         wait_until(lambda: log_of(operator, "run_finished"))
     assert (before, len(operator.contacts("alice"))) == (10, 10)
     assert [run["status"] for run in operator.runs()] == ["cancelled"]
+
+
+def test_a_wrong_key_is_found_at_start_and_blames_no_user(operator: Operator) -> None:
+    operator.google.world.add_account(ALICE)
+    operator.init()
+    operator.connect("alice", account=ALICE)
+    key = operator.home / "key"
+    right = key.read_text()
+    key.write_text(operator.run("key", "generate").stdout)
+    assert "opens any of the store's tokens" in operator.run("daemon", code=78).stderr
+    key.write_text(right)
+    with operator.daemon():
+        wait_until(lambda: operator.runs("--status", "succeeded"))
+        key.write_text(operator.run("key", "generate").stdout)
+        assert "opens any" in operator.run("run-now", "alice", code=1).stderr
+    assert operator.user("alice")["status"] == "connected"

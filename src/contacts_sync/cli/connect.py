@@ -144,9 +144,15 @@ def _store(
 
 
 def _consenting(desk: Desk, grant: Grant) -> Account:
+    """Whose consent it was; if Google doesn't say, the grant must not stay alive there unused."""
+    from contacts_sync.errors import ContactsSyncError
     from contacts_sync.google import oauth
 
-    return oauth.account(desk.transport, desk.oauth, grant)
+    try:
+        return oauth.account(desk.transport, desk.oauth, grant)
+    except ContactsSyncError:
+        oauth.revoke_quietly(desk.transport, desk.oauth, grant)
+        raise
 
 
 def _warn_of_testing(grant: Grant) -> None:

@@ -44,9 +44,9 @@ class Frame:
         return config.load(Path(self.config_path) if self.config_path else None, environ=os.environ, flags=flags)
 
     def config(self) -> Config:
-        """The same, with logging set up for a command: warnings only, unless more was asked for."""
+        """The same, with logging set up for a command: it tells its own errors, unless more was asked for."""
         loaded = self.load()
-        self._speak(self.log_level or "warning", loaded.log.format)
+        self._speak(self.log_level or "critical", loaded.log.format)
         return loaded
 
     def daemon_config(self) -> Config:

@@ -18,6 +18,7 @@ from contacts_sync.daemon.workers import new_worker_id
 from contacts_sync.store import nodes
 from contacts_sync.store.engine import Database, close, open_database
 from contacts_sync.sync.desk import open_desk
+from contacts_sync.sync.keycheck import refuse_wrong_key
 
 log = structlog.get_logger()
 
@@ -48,6 +49,7 @@ def serve(load: Callable[[], Config]) -> int:
     with _handled(signals), _store(load()) as db:
         config = load()
         desk = open_desk(config, db, worker_id=new_worker_id(), clock=_now, stop=threading.Event())
+        refuse_wrong_key(db, config.secrets.key_file)
         loop = Loop(config, desk, load)
         loop.start()
         tell_systemd("READY=1")

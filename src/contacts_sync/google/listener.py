@@ -52,8 +52,8 @@ class Listener:
         """The authorization code. Raises `ConsentFailed` when it is refused or nobody comes in time."""
         self._server.consent = consent
         serving = threading.Thread(target=self._server.serve_forever, args=(LOOK_EVERY_SECONDS,), daemon=True)
-        serving.start()
         try:
+            serving.start()
             outcome = self._server.outcome.get(timeout=timeout.total_seconds())
         except queue.Empty:
             hint = "try again, or give more time with --timeout"

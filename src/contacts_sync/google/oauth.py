@@ -167,7 +167,7 @@ def exchange(transport: Transport, client: OAuthClient, consent: Consent, code: 
 
 def _check_consent(transport: Transport, client: OAuthClient, grant: Grant) -> None:
     if not SUFFICIENT & set(grant.scopes):
-        _revoke_quietly(transport, client, grant)
+        revoke_quietly(transport, client, grant)
         raise ConsentFailed("access to contacts was not granted", hint="begin again, and tick the box for contacts")
     if not grant.refresh_token:
         raise ConsentFailed(
@@ -176,7 +176,7 @@ def _check_consent(transport: Transport, client: OAuthClient, grant: Grant) -> N
         )
 
 
-def _revoke_quietly(transport: Transport, client: OAuthClient, grant: Grant) -> None:
+def revoke_quietly(transport: Transport, client: OAuthClient, grant: Grant) -> None:
     """What isn't kept shouldn't stay alive at Google; if that fails, the user can still remove it there."""
     try:
         revoke(transport, client, grant.refresh_token or grant.access_token)

@@ -6,12 +6,20 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from contacts_sync import logs, vault
-from contacts_sync.errors import AccessTokenRejected, GrantRejected, LeaseLost
+from contacts_sync.errors import (
+    AccessTokenRejected,
+    GrantRejected,
+    KeyProblem,
+    LeaseLost,
+    OperatorTrouble,
+    UnreadableGrant,
+)
 from contacts_sync.google import grants, oauth
 from contacts_sync.model import Grant, Run, SealedGrant
 from contacts_sync.store import connections, runs
 from contacts_sync.store.engine import read, write
 from contacts_sync.sync.desk import Desk
+from contacts_sync.sync.keycheck import refuse_wrong_key
 
 Answer = TypeVar("Answer")
 
@@ -79,9 +87,22 @@ class Access:
         return sealed
 
     def _open(self, sealed: SealedGrant) -> Grant:
-        grant = vault.open_grant(self._desk.vault, self._run.user_id, sealed.sealed)
+        """A key file that opens nobody's tokens is the operator's trouble, not this user's."""
+        try:
+            grant = vault.open_grant(self._desk.vault, self._run.user_id, sealed.sealed)
+        except UnreadableGrant:
+            self._blame_the_key()
+            raise
+        except KeyProblem as problem:
+            raise OperatorTrouble(problem.message, hint=problem.hint) from problem
         remember(grant)
         return grant
+
+    def _blame_the_key(self) -> None:
+        try:
+            refuse_wrong_key(self._desk.db, self._desk.key_file)
+        except KeyProblem as problem:
+            raise OperatorTrouble(problem.message, hint=problem.hint) from problem
 
 
 def remember(grant: Grant) -> None:

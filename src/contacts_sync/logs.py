@@ -13,7 +13,13 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 HIDDEN = "[hidden]"
-TALKATIVE = ("requests_oauthlib", "oauthlib", "urllib3", "apscheduler")  # print tokens or noise below WARNING
+TALKATIVE = (
+    "requests_oauthlib",
+    "oauthlib",
+    "urllib3",
+    "apscheduler",
+    "alembic",
+)  # print tokens or noise below WARNING
 SHORTEST_SECRET = 8
 
 _known: deque[str] = deque(maxlen=256)

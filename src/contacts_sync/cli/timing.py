@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from contacts_sync.config import Config
 from contacts_sync.errors import InvalidUsage
 from contacts_sync.model import Connection, ConnectionStatus, Schedule
-from contacts_sync.timetable import compile_schedule, spread_offset
+from contacts_sync.timetable import Timetable, compile_schedule, spread_offset
 
 
 def default_schedule(config: Config) -> Schedule:
@@ -26,7 +27,13 @@ def next_run(
         timetable = compile_schedule(schedule.cron, schedule.timezone)
     except InvalidUsage as error:
         return None, error.message
-    return timetable.next_after(at).at + spread_offset(connection.user_id, config.schedule.spread), None
+    return _next(timetable, at) + spread_offset(connection.user_id, config.schedule.spread), None
+
+
+@lru_cache(maxsize=1024)
+def _next(timetable: Timetable, at: datetime) -> datetime:
+    """Thousands of users share a few timetables, and are asked about the same instant."""
+    return timetable.next_after(at).at
 
 
 def in_zone(at: datetime, timezone: str) -> str:

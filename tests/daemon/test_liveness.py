@@ -35,14 +35,21 @@ def test_a_silent_process_is_not_alive() -> None:
 def test_a_process_of_this_host_that_has_gone_is_dead_at_once() -> None:
     gone = replace(MYSELF, pid=ended_pid())
     assert not alive(gone, NOW, BEAT)
-    assert dead_workers([gone, MYSELF]) == ["w1"]
+    assert dead_workers([gone, MYSELF], NOW, BEAT) == ["w1"]
 
 
-def test_a_process_from_before_the_last_boot_is_dead() -> None:
-    assert dead_workers([replace(MYSELF, boot_id="an earlier boot")]) == ["w1"]
+def test_a_silent_process_from_before_the_last_boot_is_dead() -> None:
+    earlier = replace(MYSELF, boot_id="an earlier boot")
+    assert dead_workers([earlier], NOW + 4 * BEAT, BEAT) == ["w1"]
+
+
+def test_another_boot_id_alone_proves_nothing_in_containers() -> None:
+    boxed = replace(MYSELF, boot_id="as a sandboxed service sees it")
+    assert alive(boxed, NOW + BEAT, BEAT)
+    assert dead_workers([boxed], NOW + BEAT, BEAT) == []
 
 
 def test_of_another_host_only_the_heartbeat_is_known() -> None:
     elsewhere = replace(MYSELF, host="another-host", pid=ended_pid())
     assert alive(elsewhere, NOW, BEAT)
-    assert dead_workers([elsewhere]) == []
+    assert dead_workers([elsewhere], NOW, BEAT) == []

@@ -13,21 +13,28 @@ SILENT_HEARTBEATS = 3
 
 
 def alive(node: Node, now: datetime, heartbeat: timedelta) -> bool:
-    """True if the process has been heard of lately and isn't known to be dead."""
-    return now - node.heartbeat_at <= SILENT_HEARTBEATS * heartbeat and not known_dead(node)
+    """True if the process has been heard of lately and isn't known to be gone."""
+    return not _silent(node, now, heartbeat) and not _gone(node)
 
 
-def known_dead(node: Node) -> bool:
-    """True if the node ran on this host and its process is gone, or the host has booted since."""
-    host, boot_id = this_host()
-    if node.host != host:
-        return False
-    return node.boot_id != boot_id or not _process_exists(node.pid)
-
-
-def dead_workers(nodes: Iterable[Node]) -> list[str]:
+def dead_workers(nodes: Iterable[Node], now: datetime, heartbeat: timedelta) -> list[str]:
     """Worker ids whose runs can be taken back at once, without waiting for their leases."""
-    return [node.worker_id for node in nodes if known_dead(node)]
+    return [node.worker_id for node in nodes if _gone(node) or _from_before_the_boot(node, now, heartbeat)]
+
+
+def _silent(node: Node, now: datetime, heartbeat: timedelta) -> bool:
+    return now - node.heartbeat_at > SILENT_HEARTBEATS * heartbeat
+
+
+def _gone(node: Node) -> bool:
+    """It ran on this host since the last boot, and its process is no more."""
+    return (node.host, node.boot_id) == this_host() and not _process_exists(node.pid)
+
+
+def _from_before_the_boot(node: Node, now: datetime, heartbeat: timedelta) -> bool:
+    """Another boot id alone proves nothing: a sandboxed service in a container sees another one than its neighbours."""
+    host, boot_id = this_host()
+    return node.host == host and node.boot_id != boot_id and _silent(node, now, heartbeat)
 
 
 def _process_exists(pid: int) -> bool:

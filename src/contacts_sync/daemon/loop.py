@@ -54,7 +54,7 @@ class Loop:
     def start(self) -> None:
         """Take over: dead workers' runs, schedules, missed slots; then watch the store for changes."""
         with write(self._desk.db) as tx:
-            dead = liveness.dead_workers(nodes.every(tx))
+            dead = liveness.dead_workers(nodes.every(tx), self._desk.clock(), self._desk.heartbeat)
             runs.take_back_dead(tx, dead, self._desk.clock())
             for worker_id in dead:
                 nodes.leave(tx, worker_id)

@@ -1,21 +1,28 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import Row, create_engine, inspect, text
 
 from contacts_sync.errors import StoreUnusable
-from contacts_sync.store import migrate, tables
+from contacts_sync.store import contacts, migrate, tables
 from contacts_sync.store.engine import Database, close, open_database, read, write
 
 
 def test_the_migrations_lead_to_the_tables_as_written(db: Database) -> None:
     with read(db) as tx:
-        assert compare_metadata(MigrationContext.configure(tx), tables.metadata) == []
+        context = MigrationContext.configure(tx, opts={"include_name": is_reflected})
+        assert compare_metadata(context, tables.metadata) == []
+
+
+def is_reflected(name: str | None, *_: object) -> bool:
+    """SQLAlchemy can't describe a full-text index; the statements below are compared instead."""
+    return name == "search_text" or "search" not in (name or "")
 
 
 def test_the_migrations_lead_to_the_same_sqlite_statements(tmp_path: Path) -> None:
@@ -27,8 +34,12 @@ def test_the_migrations_lead_to_the_same_sqlite_statements(tmp_path: Path) -> No
     plain = create_engine("sqlite://")
     with plain.connect() as connection:
         tables.metadata.create_all(connection)
-        assert sorted(migrated) == sorted(connection.execute(every).all())
+        assert sorted(map(plainly, migrated)) == sorted(map(plainly, connection.execute(every).all()))
     plain.dispose()
+
+
+def plainly(row: Row[Any]) -> tuple[str, str]:
+    return row.name, " ".join(str(row.sql).split()).replace(" ,", ",")
 
 
 def test_the_revisions_are_alembics() -> None:
@@ -58,6 +69,8 @@ def test_an_older_store_is_refused_with_the_command_that_upgrades_it(
 def test_a_failed_migration_leaves_no_trace(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     db = open_database(store_url, create=True)
     with write(db) as tx:
+        if store_url.startswith("sqlite"):
+            tx.execute(text("DROP TABLE contact_search"))
         for table in reversed(tables.metadata.sorted_tables):
             tx.execute(text(f"DROP TABLE {table.name}"))
         tx.execute(text("DROP TABLE alembic_version"))
@@ -68,3 +81,31 @@ def test_a_failed_migration_leaves_no_trace(store_url: str, monkeypatch: pytest.
     with read(db) as tx:
         assert inspect(tx).get_table_names() == ["unrelated"]
     close(db)
+
+
+def test_a_store_of_the_first_schema_is_searchable_once_it_is_upgraded(store_url: str) -> None:
+    db = old_store(store_url, "0001")
+    with write(db) as tx:
+        tx.execute(
+            text(
+                "INSERT INTO contacts (id, user_id, resource_name, payload, display_name) VALUES (7, 'a', 'p', '{}', 'Zoë')"
+            )
+        )
+        tx.execute(
+            text(
+                "INSERT INTO contact_phones (contact_id, position, value, is_primary) VALUES (7, 0, '0170 123', false)"
+            )
+        )
+    migrate.upgrade(db)
+    with read(db) as tx:
+        assert (
+            [row.id for row in contacts.search(tx, "zoe")] == [row.id for row in contacts.search(tx, "170123")] == [7]
+        )
+    close(db)
+
+
+def old_store(store_url: str, revision: str) -> Database:
+    """A store as an earlier program left it."""
+    with pytest.MonkeyPatch.context() as then:
+        then.setattr(migrate, "head", lambda: revision)
+        return open_database(store_url, create=True)

@@ -6,14 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import ColumnElement, RowMapping, Select, func, or_, select
+from sqlalchemy import ColumnElement, RowMapping, false, func, or_, select, true
 
 from contacts_sync.export.entry import Entry
 from contacts_sync.model import Email, Phone
 from contacts_sync.store.chunks import chunks
+from contacts_sync.store.search_words import question
 from contacts_sync.store.tables import (
     contact_emails,
     contact_group_members,
@@ -22,6 +22,7 @@ from contacts_sync.store.tables import (
     contacts,
 )
 from contacts_sync.store.transactions import Transaction
+from contacts_sync.store.words_index import has_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,26 +50,54 @@ class ContactRow:
     groups: tuple[str, ...] = ()
 
 
-PLAIN = [column.name for column in contacts.c]
+PLAIN = [column.name for column in contacts.c if column.name != "search_text"]
+READ = [contacts.c[name] for name in PLAIN]
 SEARCHED = ("display_name", "given_name", "family_name", "nickname", "organization", "notes")
 UIDS = UUID("6f1a3d0e-8c52-4b8e-9d0a-5f0c7a4e2b11")  # the namespace of the UIDs we give out
-SHORTEST_NUMBER = 3  # digits; fewer would find half of all phone numbers
+MOST_SCANNED = 100_000  # contacts; among more, only beginnings of words are looked for
 
 
 def listing(tx: Transaction, user_id: str, *, limit: int = 0) -> list[ContactRow]:
     """A user's contacts by name; `limit` 0 means all."""
-    return _read(tx, select(contacts).where(contacts.c.user_id == user_id), limit)
+    return _read(tx, contacts.c.user_id == user_id, limit)
 
 
 def search(tx: Transaction, text: str, *, user_id: str | None = None, limit: int = 0) -> list[ContactRow]:
-    """Contacts, of one user or of all, with `text` in a name, organization, note, e-mail or phone number."""
-    query = select(contacts).where(or_(*_matches(text)))
-    return _read(tx, query if user_id is None else query.where(contacts.c.user_id == user_id), limit)
+    """Contacts, of one user or of all, by name, organization, title, e-mail, phone number, label or note.
+
+    Every word of `text` must begin one of the contact's words, or `text` be a label, or part of a phone number,
+    however it is written. Where nothing begins like that, and no more than `MOST_SCANNED` contacts are to be read,
+    the text is looked for inside words, too.
+    """
+    among = contacts.c.user_id == user_id if user_id is not None else true()
+    found = _read(tx, among & or_(_has_words(tx, text), _is_labelled(text)), limit)
+    if found or not _is_small(tx, among):
+        return found
+    return _read(tx, among & or_(*_matches(text)), limit)
+
+
+def _has_words(tx: Transaction, text: str) -> ColumnElement[bool]:
+    asked = question(text)
+    if not asked.words:
+        return false()
+    found: ColumnElement[bool] = has_words(tx, contacts.c.id, contacts.c.search_text, asked)
+    return found
+
+
+def _is_labelled(text: str) -> ColumnElement[bool]:
+    labels = select(contact_groups.c.id).where(func.lower(contact_groups.c.name) == text.lower())
+    members = contact_group_members.c
+    return contacts.c.id.in_(select(members.contact_id).where(members.group_id.in_(labels)))
+
+
+def _is_small(tx: Transaction, among: ColumnElement[bool]) -> bool:
+    some = select(contacts.c.id).where(among).limit(MOST_SCANNED + 1).subquery()
+    return tx.execute(select(func.count()).select_from(some)).scalar_one() <= MOST_SCANNED
 
 
 def show(tx: Transaction, contact_id: int) -> ContactRow | None:
     """The contact with that id."""
-    return next(iter(_read(tx, select(contacts).where(contacts.c.id == contact_id), 1)), None)
+    return next(iter(_read(tx, contacts.c.id == contact_id, 1)), None)
 
 
 def entries(tx: Transaction, user_id: str) -> Iterator[Entry]:
@@ -96,11 +125,8 @@ def _matches(text: str) -> list[ColumnElement[bool]]:
     matches.append(
         contacts.c.id.in_(select(contact_emails.c.contact_id).where(_contains(contact_emails.c.value, text)))
     )
-    phones = [_contains(contact_phones.c.value, text)]
-    digits = "".join(character for character in text if character.isdigit())
-    if len(digits) >= SHORTEST_NUMBER and not any(character.isalpha() for character in text):
-        phones.append(_contains(contact_phones.c.canonical, digits))
-    matches.append(contacts.c.id.in_(select(contact_phones.c.contact_id).where(or_(*phones))))
+    phones = _contains(contact_phones.c.value, text)
+    matches.append(contacts.c.id.in_(select(contact_phones.c.contact_id).where(phones)))
     return matches
 
 
@@ -108,10 +134,16 @@ def _contains(column: ColumnElement[str], text: str) -> ColumnElement[bool]:
     return func.lower(column).contains(text.lower(), autoescape=True)
 
 
-def _read(tx: Transaction, query: Select[Any], limit: int) -> list[ContactRow]:
-    ordered = query.order_by(func.lower(func.coalesce(contacts.c.display_name, "")), contacts.c.id)
-    rows = tx.execute(ordered.limit(limit or None)).mappings().all()
-    return _complete(tx, rows)
+def _read(tx: Transaction, which: ColumnElement[bool], limit: int) -> list[ContactRow]:
+    """In the order of their names. Sorted by id and name alone: payloads would fill the sorter's memory."""
+    name = func.lower(func.coalesce(contacts.c.display_name, ""))
+    ids = list(
+        tx.execute(select(contacts.c.id).where(which).order_by(name, contacts.c.id).limit(limit or None)).scalars()
+    )
+    rows: dict[int, RowMapping] = {}
+    for chunk in chunks(ids):
+        rows.update((row["id"], row) for row in tx.execute(select(*READ).where(contacts.c.id.in_(chunk))).mappings())
+    return _complete(tx, [rows[id_] for id_ in ids])
 
 
 def _complete(tx: Transaction, rows: Sequence[RowMapping]) -> list[ContactRow]:

@@ -21,6 +21,7 @@ from contacts_sync.model import (
 )
 from contacts_sync.store.chunks import chunks
 from contacts_sync.store.contact_rows import ContactRow, entries, listing, search, show
+from contacts_sync.store.search_words import search_text
 from contacts_sync.store.tables import (
     contact_emails,
     contact_group_members,
@@ -47,7 +48,8 @@ __all__ = [
 ]
 
 IDENTITY = [contacts.c[name] for name in ("id", "resource_name", "source_id", "etag")]
-PLAIN = [column.name for column in contacts.c if column.name not in ("id", "user_id", "resource_name", "synced_at")]
+OURS = ("id", "user_id", "resource_name", "synced_at", "search_text")
+PLAIN = [column.name for column in contacts.c if column.name not in OURS]
 
 # -- what is known
 
@@ -132,7 +134,9 @@ def _insert(tx: Transaction, user_id: str, people: Collection[Person], now: date
 
 def _row(person: Person, now: datetime) -> dict[str, Any]:
     values = {name: getattr(person, name) for name in PLAIN}
-    return {**values, "resource_name": person.resource_name, "synced_at": now}
+    emails = [email.value for email in person.emails]
+    words = search_text(person, emails, [(phone.value, phone.canonical) for phone in person.phones])
+    return {**values, "resource_name": person.resource_name, "synced_at": now, "search_text": words}
 
 
 def _write_values(tx: Transaction, people: Mapping[int, Person]) -> None:

@@ -145,7 +145,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def options(engine: Engine, mode: str) -> dict[str, Any]:
     """Execution options of a `read`, `write` or `durable` transaction. A reader sees one instant."""
-    readonly = POSTGRESQL_READ if mode == "read" and _is_server(engine.dialect) else {}
+    readonly = POSTGRESQL_READ if mode == "read" and is_server(engine.dialect) else {}
     return {"mode": mode, **readonly}
 
 
@@ -156,7 +156,8 @@ def format_sqlite(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
-def _is_server(dialect: Dialect) -> bool:
+def is_server(dialect: Dialect) -> bool:
+    """True for PostgreSQL."""
     return dialect.name == "postgresql"
 
 
@@ -165,7 +166,7 @@ def _is_server(dialect: Dialect) -> bool:
 
 def listen(connection: Connection) -> None:
     """Prepare a connection of its own to hear what `announce` says. SQLite counts others' commits anyway."""
-    if _is_server(connection.dialect):
+    if is_server(connection.dialect):
         driver: Any = connection.connection.dbapi_connection
         driver.autocommit = True
         driver.execute(f"LISTEN {CHANNEL}")
@@ -174,7 +175,7 @@ def listen(connection: Connection) -> None:
 def changes_heard(connection: Connection, seen: int, patience: float, stop: threading.Event) -> int:
     """`seen`, or another number if there was a change; takes about `patience` seconds if there was none."""
     driver: Any = connection.connection.dbapi_connection
-    if _is_server(connection.dialect):
+    if is_server(connection.dialect):
         return seen + len(list(driver.notifies(timeout=patience, stop_after=1)))
     version = int(driver.execute("PRAGMA data_version").fetchone()[0])
     if version == seen:
@@ -189,18 +190,18 @@ Upsert: TypeAlias = "sqlite.Insert | postgresql.Insert"
 
 def upsert(tx: Connection, table: Table) -> Upsert:
     """An INSERT that can say ON CONFLICT."""
-    return postgresql.insert(table) if _is_server(tx.dialect) else sqlite.insert(table)
+    return postgresql.insert(table) if is_server(tx.dialect) else sqlite.insert(table)
 
 
 def announce(tx: Connection) -> None:
     """Wake those who watch the store once this transaction commits. On SQLite they notice by themselves."""
-    if _is_server(tx.dialect):
+    if is_server(tx.dialect):
         tx.execute(select(func.pg_notify(CHANNEL, "")))
 
 
 def lock_for_migration(tx: Connection) -> None:
     """One migrator at a time, however long it takes. On SQLite the write transaction itself is that lock."""
-    if _is_server(tx.dialect):
+    if is_server(tx.dialect):
         tx.exec_driver_sql("SET LOCAL statement_timeout = 0")
         tx.exec_driver_sql("SET LOCAL lock_timeout = '5min'")
         tx.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
@@ -208,7 +209,7 @@ def lock_for_migration(tx: Connection) -> None:
 
 def encoding(tx: Connection) -> str:
     """The store's text encoding; always UTF8 for a SQLite store of ours."""
-    return str(tx.exec_driver_sql("SHOW server_encoding").scalar_one()) if _is_server(tx.dialect) else "UTF8"
+    return str(tx.exec_driver_sql("SHOW server_encoding").scalar_one()) if is_server(tx.dialect) else "UTF8"
 
 
 # -- tables
@@ -231,7 +232,7 @@ class Instant(TypeDecorator[datetime]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Timestamptz on PostgreSQL."""
-        return DateTime(timezone=True) if _is_server(dialect) else Text()
+        return DateTime(timezone=True) if is_server(dialect) else Text()
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         """Refuse a naive time: whose clock would it be?"""
@@ -240,13 +241,13 @@ class Instant(TypeDecorator[datetime]):
         if value.tzinfo is None:
             raise ValueError("the store keeps aware instants only")
         value = value.astimezone(UTC)
-        return value if _is_server(dialect) else value.isoformat(timespec="microseconds")
+        return value if is_server(dialect) else value.isoformat(timespec="microseconds")
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """Aware UTC, whatever the session's time zone."""
         if value is None:
             return None
-        return (value if _is_server(dialect) else datetime.fromisoformat(value)).astimezone(UTC)
+        return (value if is_server(dialect) else datetime.fromisoformat(value)).astimezone(UTC)
 
 
 class JsonText(UserDefinedType[str]):

@@ -49,7 +49,7 @@ def migrate(tx: Transaction) -> None:
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
     config.attributes["connection"] = tx
-    command.upgrade(config, "head")
+    command.upgrade(config, head())
 
 
 def revision_of(tx: Transaction) -> str | None:

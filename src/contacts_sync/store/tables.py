@@ -14,11 +14,13 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    event,
     literal_column,
     text,
 )
 
 from contacts_sync.store.dialect import CLUSTERED, ID, NEVER_REUSED, Instant, JsonText, where
+from contacts_sync.store.words_index import index_words
 
 PRODUCT = "contacts-sync"
 
@@ -103,10 +105,12 @@ contacts = Table(
     Column("photo_url", Text),
     Column("payload", JsonText, nullable=False),
     Column("synced_at", Instant),
+    Column("search_text", Text, nullable=False, server_default=text("''")),  # see words_index
     UniqueConstraint("user_id", "resource_name"),
     Index(None, "user_id", "source_id"),
     **NEVER_REUSED,
 )
+event.listen(contacts, "after_create", lambda _table, connection, **_: index_words(connection))
 
 contact_emails = Table(
     "contact_emails",

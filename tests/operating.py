@@ -75,9 +75,9 @@ class Operator:
         assert process.returncode == code, f"{words} ended with {process.returncode}\n{out}\n{err}"
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 
-    def json(self, *words: str, code: int = 0) -> dict[str, Any]:
+    def json(self, *words: str, code: int = 0, typed: str = "") -> dict[str, Any]:
         """The one JSON document that a command prints."""
-        document: dict[str, Any] = json.loads(self.run(*words, "--json", code=code).stdout)
+        document: dict[str, Any] = json.loads(self.run(*words, "--json", code=code, typed=typed).stdout)
         return document
 
     def init(self) -> None:

@@ -148,7 +148,7 @@ def test_a_fixed_port_is_used_and_a_taken_one_refused(accounts: Operator) -> Non
     assert f"port {port}" in said.stderr
     events, err = consenting(accounts, "alice", "--redirect-port", str(port))
     assert asked(events)["redirect_uri"][0].startswith(f"http://127.0.0.1:{port}/")
-    assert f"ssh -L {port}:127.0.0.1:{port}" in err
+    assert f"ssh -N -L {port}:127.0.0.1:{port}" in err
 
 
 def answered(operator: Operator, user: str, change: Any = lambda address: address, code: int = 0) -> str:
@@ -177,6 +177,71 @@ def test_the_address_can_be_pasted(accounts: Operator) -> None:
 def test_a_wrong_paste_is_refused(accounts: Operator, change: Any) -> None:
     assert answered(accounts, "alice", change, code=1).splitlines()[-1].startswith("error: ")
     assert accounts.json("status")["users"] == []
+
+
+def test_a_paste_may_be_broken_into_lines(accounts: Operator) -> None:
+    answered(accounts, "alice", lambda address: "\n".join(address[at : at + 40] for at in range(0, len(address), 40)))
+    assert accounts.user("alice")["google_account"] == ALICE
+
+
+def authorized(operator: Operator, *words: str) -> str:
+    """What `authorize` prints once the sandbox has consented."""
+    process = operator.start("authorize", "--no-browser", *words)
+    assert process.stderr
+    address = next(line for line in iter(process.stderr.readline, "") if line.startswith("http"))
+    requests.get(address.strip(), timeout=20)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    return out
+
+
+def test_consent_can_be_given_on_a_machine_without_secrets(accounts: Operator, tmp_path: Path) -> None:
+    (home := tmp_path / "laptop").mkdir()
+    laptop = Operator(home, accounts.google, f"sqlite:///{home}/none.db")
+    client = laptop.environ.pop("CONTACTS_SYNC_GOOGLE__CLIENT_ID")
+    del laptop.environ["CONTACTS_SYNC_GOOGLE__CLIENT_SECRET"]
+    grant = authorized(laptop, "--client-id", client)
+    assert accounts.json("connect", "alice", "--grant", "-", typed=grant)["google_account"] == ALICE
+    assert not list(home.iterdir())
+
+
+def test_a_brought_grant_works_once_and_only_whole(accounts: Operator) -> None:
+    grant = authorized(accounts)
+    cut = accounts.run("connect", "alice", "--grant", "-", typed=grant[:80], code=1)
+    assert "a part is missing" in cut.stderr
+    accounts.run("connect", "alice", "--grant", "-", typed=grant)
+    again = accounts.run("connect", "bob", "--grant", "-", typed=grant, code=1)
+    assert "used or too old" in again.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["alice", "--paste", "--grant", "-"],
+        ["alice", "--from-csv", "x.csv"],
+        ["--from-csv", "x.csv"],
+        ["alice", "--subject", "nobody", "--service-account", "k.json"],
+    ],
+)
+def test_words_that_contradict_each_other_are_refused(newcomer: Operator, words: list[str]) -> None:
+    newcomer.run("connect", *words, code=2)
+
+
+def test_a_grant_that_cannot_be_renewed_is_not_stored(accounts: Operator) -> None:
+    accounts.google.faults.add("token", faults.edited(lambda _: None))
+    accounts.google.faults.add("token", faults.invalid_grant())
+    events, _ = consenting(accounts, "alice", code=4)
+    assert events[1]["error"]["type"] == "GrantRejected"
+    assert accounts.json("status")["users"] == []
+
+
+def test_the_tunnel_is_spelled_out_for_who_came_over_ssh(accounts: Operator) -> None:
+    accounts.environ |= {"SSH_CONNECTION": "192.0.2.7 5000 192.0.2.1 22", "USER": "root"}
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    _, err = consenting(accounts, "alice", "--redirect-port", port)
+    assert f"ssh -N -L {port}:127.0.0.1:{port} root@192.0.2.1" in err
 
 
 def test_a_browser_is_opened_where_there_are_windows(accounts: Operator, tmp_path: Path) -> None:

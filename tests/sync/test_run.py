@@ -212,7 +212,7 @@ def test_a_dead_grant_fails_at_once_and_pauses_only_this_user(desk: Desk, google
         connection = connections.get(tx, "alice")
     assert connection
     assert connection.status == "needs_reauth"
-    assert google.count("token") == 2  # the code exchange, and one refresh
+    assert google.count("token") == 3  # the code exchange, the preflight, and one refresh
 
 
 def test_one_401_is_healed_by_one_refresh(desk: Desk, google: Sandbox, account: Account) -> None:
@@ -220,7 +220,7 @@ def test_one_401_is_healed_by_one_refresh(desk: Desk, google: Sandbox, account: 
     google.faults.add("people", faults.unauthenticated(), page=2)
     outcome = sync(desk, "alice")
     assert (outcome.run.status, outcome.run.attempts) == (RunStatus.SUCCEEDED, 1)
-    assert (google.count("token"), google.count("people")) == (2, 4)
+    assert (google.count("token"), google.count("people")) == (3, 4)
 
 
 def test_a_second_401_needs_a_new_consent(desk: Desk, google: Sandbox) -> None:

@@ -15,6 +15,7 @@ COMMANDS = {
     "demo": ("demo", "Run the whole job against a simulated Google."),
     "init": ("init", "Write a configuration and a key file, create the store."),
     "connect": ("connect", "Connect a user to a Google account."),
+    "authorize": ("authorize", "Get consent here for a server without a browser."),
     "disconnect": ("disconnect", "Cut a user's connection; the contacts stay."),
     "run-now": ("run_now", "Sync users now."),
     "daemon": ("daemon", "Run scheduler and workers in the foreground."),
@@ -63,10 +64,22 @@ class Commands(click.Group):
     help="How much is said on stderr; debug adds tracebacks.",
 )
 @click.option("--log-format", type=click.Choice(["console", "json"]), help="How it is said.")
+@click.option("-q", "--quiet", is_flag=True, help="Say only results and what needs attention.")
 @click.pass_context
-def root(ctx: click.Context, config_path: str | None, log_level: str | None, log_format: str | None) -> None:
+def root(
+    ctx: click.Context,
+    config_path: str | None,
+    log_level: str | None,
+    log_format: str | None,
+    quiet: bool,
+) -> None:
     """Keep a complete, queryable copy of every connected user's Google Contacts."""
     from contacts_sync.cli.frame import Frame
+
+    if quiet:
+        from contacts_sync.cli.output import be_quiet
+
+        be_quiet()
 
     ctx.obj = Frame(config_path, log_level, log_format)
 

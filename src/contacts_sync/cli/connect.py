@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from datetime import timedelta
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from contacts_sync.cli.frame import Frame, checked_duration, json_option, now, open_desk, pass_frame, user_argument
+from contacts_sync.cli.frame import Frame, checked_user_id, json_option, now, open_desk, pass_frame
 from contacts_sync.errors import InvalidUsage
 
 if TYPE_CHECKING:
@@ -18,85 +17,122 @@ if TYPE_CHECKING:
     from contacts_sync.store.engine import Database
     from contacts_sync.sync.desk import Desk
 
-LONGEST_WAIT = timedelta(days=1)
-
 NewSchedule = tuple[str | None, str | None]
 
 
 @click.command("connect")
-@user_argument
+@click.argument(
+    "user_id", metavar="USER", required=False, callback=lambda _, __, value: value and checked_user_id(value)
+)
 @click.option("--cron", help='The user\'s own schedule, standard crontab: "30 3 * * *".')
 @click.option("--timezone", help="The schedule's time zone: Europe/Berlin.")
 @click.option("--no-browser", is_flag=True, help="Only print the authorization URL.")
 @click.option("--timeout", default="300s", show_default=True, help="How long to wait for the consent.")
 @click.option("--redirect-port", type=click.IntRange(0, 65535), default=0, help="A fixed port, for ssh -L.")
 @click.option("--paste", is_flag=True, help="No listener: paste the address the browser ends at.")
+@click.option("--grant", "grant_source", metavar="-", help="What `authorize` printed elsewhere, from stdin or a file.")
 @click.option("--service-account", "key_path", metavar="KEY.json", help="Domain-wide delegation: no consent.")
 @click.option("--subject", metavar="EMAIL", help="Whose contacts, with --service-account.")
+@click.option("--from-csv", "csv_path", metavar="FILE", help="Many users: lines of user,subject.")
 @click.option("--switch-account", is_flag=True, help="Replace the user's contacts by another Google account's.")
 @json_option
 @pass_frame
 def command(
     frame: Frame,
-    user_id: str,
+    user_id: str | None,
     cron: str | None,
     timezone: str | None,
     no_browser: bool,
     timeout: str,
     redirect_port: int,
     paste: bool,
+    grant_source: str | None,
     key_path: str | None,
     subject: str | None,
+    csv_path: str | None,
     switch_account: bool,
     as_json: bool,
-) -> None:
-    """Connect USER to a Google account: consent in a browser, then a full sync at once and one a day.
+) -> int | None:
+    r"""Connect USER to a Google account: consent in a browser, then a full sync at once and one a day.
 
     USER is whatever your application calls this person. Connecting again renews the grant of the same account.
 
-    Example: contacts-sync connect alice
+    \b
+    Examples: contacts-sync connect alice
+              contacts-sync connect alice --service-account robot.json --subject alice@example.com
+              contacts-sync connect --from-csv users.csv --service-account robot.json
     """
-    from contacts_sync.cli.consent import listened, pasted
+    from contacts_sync.cli.consent import brought, listened, pasted, patience_of
+    from contacts_sync.cli.from_csv import connect_all
     from contacts_sync.google.service_account import delegated
 
-    patience = _patience(timeout)
+    ways = Ways(user_id, paste, grant_source, key_path, subject, csv_path)
+    ways.refuse_contradictions()
+    patience = patience_of(timeout)
     config = frame.config()
     _new_schedule(config, None, cron, timezone)  # words that can't be right must not make a store
-    key = _service_account_key(config, key_path, subject)
+    key = _service_account_key(config, key_path)
     with frame.store(config, create=True) as db:
-        known = _known(db, user_id)
-        schedule = _new_schedule(config, known, cron, timezone)
         desk = open_desk(config, db)
+        if csv_path and key:
+            wanted = None if cron is None and timezone is None else (cron, timezone)
+            return connect_all(desk, Path(csv_path), key, wanted, switch_account=switch_account, as_json=as_json)
+        user = user_id or ""
+        known = _known(db, user)
+        schedule = _new_schedule(config, known, cron, timezone)
         hint = known.google_account if known and not switch_account else None
-        if key and subject:
-            grant = delegated(desk.transport, desk.oauth, key, subject, now=now())
+        if key:
+            grant = delegated(desk.transport, desk.oauth, key, subject or "", now=now())
         elif paste:
             grant = pasted(desk, hint, as_json=as_json)
+        elif grant_source:
+            grant = brought(desk, grant_source)
         else:
             grant = listened(desk, hint, redirect_port, patience, browser=not no_browser, as_json=as_json)
-        connection, run = _store(desk, user_id, grant, schedule, switch_account=switch_account)
+        connection, run = _store(desk, user, grant, schedule, switch_account=switch_account)
         _tell(config, db, connection, run, as_json=as_json)
+    return None
 
 
-def _service_account_key(config: Config, key_path: str | None, subject: str | None) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """The ways to a grant that one command line names."""
+
+    user_id: str | None
+    paste: bool
+    grant_source: str | None
+    key_path: str | None
+    subject: str | None
+    csv_path: str | None
+
+    def refuse_contradictions(self) -> None:
+        """Raise `InvalidUsage` for words that don't belong together."""
+        ways = [self.paste, self.grant_source is not None, self.key_path is not None]
+        if sum(ways) > 1:
+            raise _misused("--paste, --grant and --service-account are three ways: choose one")
+        if (self.user_id is None) == (self.csv_path is None):
+            raise _misused("whom? give a USER, or --from-csv FILE for many")
+        if self.csv_path is not None and (self.key_path is None or self.subject is not None):
+            raise _misused("--from-csv FILE needs --service-account KEY.json, and names the subjects itself")
+        if self.csv_path is None and (self.key_path is None) != (self.subject is None):
+            raise _misused("--service-account KEY.json and --subject EMAIL go together")
+        if self.subject is not None and "@" not in self.subject:
+            raise _misused("--subject is an e-mail address of your domain")
+
+
+def _misused(message: str) -> InvalidUsage:
+    return InvalidUsage(message, hint="contacts-sync connect --help")
+
+
+def _service_account_key(config: Config, key_path: str | None) -> str | None:
     """The key for `--service-account`; without one there must be an OAuth client to ask for consent with."""
     from contacts_sync.config import client_credentials
     from contacts_sync.google.service_account import read_key
 
-    if (key_path is None) != (subject is None) or (subject is not None and "@" not in subject):
-        raise InvalidUsage(
-            "--service-account KEY.json and --subject EMAIL go together", hint="contacts-sync connect --help"
-        )
     if key_path is None:
         client_credentials(config)
         return None
     return read_key(Path(key_path))
-
-
-def _patience(text: str) -> timedelta:
-    """`--timeout`: a duration, or plain seconds."""
-    plain = re.fullmatch(r"\d+(\.\d+)?", text, re.ASCII)
-    return checked_duration("--timeout", f"{text}s" if plain else text, most=LONGEST_WAIT)
 
 
 def _known(db: Database, user_id: str) -> Connection | None:
@@ -157,10 +193,10 @@ def _consenting(desk: Desk, grant: Grant) -> Account:
 
 def _warn_of_testing(grant: Grant) -> None:
     """Google says how long the refresh token lives: a week means that the app is in Testing."""
-    from contacts_sync.cli.output import instant, note
+    from contacts_sync.cli.output import instant, warn
 
     if grant.refresh_expires_at is not None:
-        note(
+        warn(
             f"warning: this grant ends at {instant(grant.refresh_expires_at)}: the consent screen is in Testing; "
             "publish the app in Google's console (OAuth consent screen, Publish app) and connect again"
         )

@@ -26,7 +26,7 @@ def command(frame: Frame, user_id: str, keep_grant: bool, purge: bool, yes: bool
 
     Example: contacts-sync disconnect alice
     """
-    from contacts_sync.cli.output import note, print_json, say
+    from contacts_sync.cli.output import print_json, say, warn
     from contacts_sync.sync.connecting import disconnect
 
     config = frame.config()
@@ -37,7 +37,7 @@ def command(frame: Frame, user_id: str, keep_grant: bool, purge: bool, yes: bool
             _confirm(user_id)
         done = disconnect(desk, user_id, keep_grant=keep_grant, purge=purge)
     if done.notice:
-        note(f"notice: {done.notice}")
+        warn(f"notice: {done.notice}")
     if as_json:
         print_json({"user_id": user_id, "revoked": done.revoked, "contacts_kept": done.contacts_kept})
         return
@@ -59,10 +59,10 @@ def _require(db: Database, user_id: str, *, purge: bool) -> None:
 
 def _confirm(user_id: str) -> None:
     """Ask on the terminal. Raises `NotConfirmed` for anything but a yes."""
-    from contacts_sync.cli.output import note
+    from contacts_sync.cli.output import warn
 
     if not sys.stdin.isatty():
         raise NotConfirmed("--purge removes contacts and asks first", hint="add --yes")
-    note(f"Remove all contacts and the history of {user_id}? [y/N]")
+    warn(f"Remove all contacts and the history of {user_id}? [y/N]")
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise NotConfirmed("nothing was changed", hint="answer y, or add --yes")

@@ -42,7 +42,7 @@ def rotate(frame: Frame, as_json: bool) -> None:
     Example: contacts-sync key rotate
     """
     from contacts_sync import vault
-    from contacts_sync.cli.output import note, print_json, say
+    from contacts_sync.cli.output import print_json, say, warn
     from contacts_sync.errors import KeyProblem
     from contacts_sync.sync.rotation import rotate_all
 
@@ -51,7 +51,7 @@ def rotate(frame: Frame, as_json: bool) -> None:
     with frame.store(config) as db:
         rotated = rotate_all(db, keys)
     for user_id in rotated.unreadable:
-        note(f"no key opens the tokens of {user_id}: contacts-sync connect {user_id}")
+        warn(f"no key opens the tokens of {user_id}: contacts-sync connect {user_id}")
     if as_json:
         print_json({"rotated": rotated.resealed, "unreadable": list(rotated.unreadable)})
     else:

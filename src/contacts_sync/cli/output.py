@@ -36,8 +36,30 @@ def say(text: str = "") -> None:
     click.echo(clean(text))
 
 
+class _Voice:
+    """How much this process says beside its results and errors."""
+
+    quiet = False
+
+
+def be_quiet() -> None:
+    """`--quiet`: results and what needs attention, nothing else."""
+    _Voice.quiet = True
+
+
+def is_quiet() -> bool:
+    """True after `--quiet`."""
+    return _Voice.quiet
+
+
 def note(text: str) -> None:
-    """A line about what goes on, on stderr, cleaned."""
+    """A line about what goes on, on stderr, cleaned; not with `--quiet`."""
+    if not _Voice.quiet:
+        warn(text)
+
+
+def warn(text: str) -> None:
+    """A line that somebody should act on, on stderr, cleaned."""
     click.echo(clean(text), err=True)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from contacts_sync.cli.output import note
+from contacts_sync.cli.output import is_quiet, note
 from contacts_sync.model import Run, RunStatus
 
 LINE_EVERY = timedelta(seconds=2)
@@ -19,13 +19,28 @@ Show = Callable[[Collection[Run]], None]
 @contextmanager
 def progress(total: int, *, quiet: bool) -> Iterator[Show]:
     """Gives a function that shows runs as they are now, for as long as the block lasts."""
-    if quiet:
+    if quiet or is_quiet():
         yield _nothing
     elif sys.stderr.isatty():
         with _bar(total) as show:
             yield show
     else:
         yield _lines(total)
+
+
+@contextmanager
+def advancing(doing: str, total: int) -> Iterator[Callable[[], object]]:
+    """Gives a function to call after each of `total` things: a bar on a terminal, nothing elsewhere."""
+    if is_quiet() or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(doing, total=total)
+        yield lambda: bar.advance(task)
 
 
 def _nothing(_current: Collection[Run]) -> None:

@@ -11,7 +11,7 @@ from itertools import islice
 
 from contacts_sync.cli.frame import linked, now
 from contacts_sync.cli.hands import Hands, daemon_lives
-from contacts_sync.cli.output import note, typed
+from contacts_sync.cli.output import note, typed, warn
 from contacts_sync.cli.progress import progress
 from contacts_sync.cli.results import Result, report
 from contacts_sync.config import Config
@@ -76,7 +76,7 @@ def _queue_all(db: Database, order: Order, needy: Collection[str]) -> list[int]:
             if remark:
                 note(remark)
     for user in needy:
-        note(f"{user} must consent again; next: contacts-sync connect {typed(user)}")
+        warn(f"{user} must consent again; next: contacts-sync connect {typed(user)}")
     return ids
 
 

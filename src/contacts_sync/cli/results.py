@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contacts_sync.cli.boundary import document, line
-from contacts_sync.cli.output import instant, note, print_json, say, typed
+from contacts_sync.cli.output import instant, print_json, say, typed, warn
 from contacts_sync.cli.shapes import run_document, run_line
 from contacts_sync.errors import (
     ContactsSyncError,
@@ -64,7 +64,7 @@ def report(result: Result, *, as_json: bool) -> int:
     _tell_failures(result)
     if trouble is None:
         return _exit_code(result)
-    note(line(trouble))
+    warn(line(trouble))
     return trouble.exit_code
 
 
@@ -77,11 +77,11 @@ def _no_grant(needy: Sequence[str]) -> GrantRejected:
 def _tell_failures(result: Result) -> None:
     for run in result.failed[:MOST_ERRORS]:
         why = f"{run.error_type}: {run.error_message}" if run.error_type else run.error_message or "cancelled"
-        note(f"error: run {run.id} of {run.user_id} {run.status}: {why} (next: {_next(run)})")
+        warn(f"error: run {run.id} of {run.user_id} {run.status}: {why} (next: {_next(run)})")
     if len(result.failed) > MOST_ERRORS:
-        note(f"error: {len(result.failed)} runs failed in all (next: contacts-sync runs list --status failed)")
+        warn(f"error: {len(result.failed)} runs failed in all (next: contacts-sync runs list --status failed)")
     if result.gone:
-        note(f"error: {result.gone} runs were purged with their users (next: contacts-sync status)")
+        warn(f"error: {result.gone} runs were purged with their users (next: contacts-sync status)")
 
 
 def _next(run: Run) -> str:

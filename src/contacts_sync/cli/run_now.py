@@ -54,13 +54,13 @@ def command(
 
 def _chosen(tx: Transaction, *, failed: bool) -> list[str]:
     """All connected users, or those whose latest run failed; says who is left out, and if nobody is left."""
-    from contacts_sync.cli.output import note, typed
+    from contacts_sync.cli.output import note, typed, warn
     from contacts_sync.model import ConnectionStatus, RunStatus
     from contacts_sync.store import connections, runs
 
     known = connections.every(tx)
     for user in _with(known, ConnectionStatus.NEEDS_REAUTH):
-        note(f"{user} is left out and must consent again; next: contacts-sync connect {typed(user)}")
+        warn(f"{user} is left out and must consent again; next: contacts-sync connect {typed(user)}")
     users = _with(known, ConnectionStatus.CONNECTED)
     if failed:
         latest = runs.latest_ended(tx)

@@ -80,8 +80,7 @@ def _has_words(tx: Transaction, text: str) -> ColumnElement[bool]:
     asked = question(text)
     if not asked.words:
         return false()
-    found: ColumnElement[bool] = has_words(tx, contacts.c.id, contacts.c.search_text, asked)
-    return found
+    return has_words(tx, contacts.c.id, asked)
 
 
 def _is_labelled(text: str) -> ColumnElement[bool]:
@@ -122,11 +121,9 @@ def entries(tx: Transaction, user_id: str) -> Iterator[Entry]:
 
 def _matches(text: str) -> list[ColumnElement[bool]]:
     matches = [_contains(contacts.c[name], text) for name in SEARCHED]
-    matches.append(
-        contacts.c.id.in_(select(contact_emails.c.contact_id).where(_contains(contact_emails.c.value, text)))
-    )
-    phones = _contains(contact_phones.c.value, text)
-    matches.append(contacts.c.id.in_(select(contact_phones.c.contact_id).where(phones)))
+    for values in (contact_emails, contact_phones):
+        mine = select(values.c.position).where(values.c.contact_id == contacts.c.id)
+        matches.append(mine.where(_contains(values.c.value, text)).exists())
     return matches
 
 

@@ -18,6 +18,7 @@ from contacts_sync.google import grants, oauth
 from contacts_sync.model import Grant, Run, SealedGrant
 from contacts_sync.store import connections, runs
 from contacts_sync.store.engine import read, write
+from contacts_sync.sync import reauth
 from contacts_sync.sync.desk import Desk
 from contacts_sync.sync.keycheck import refuse_wrong_key
 
@@ -54,11 +55,20 @@ class Access:
     def _refresh(self) -> None:
         try:
             fresh = grants.refresh(self._desk.transport, self._desk.oauth, self._grant, now=self._desk.clock())
-        except GrantRejected:
+        except GrantRejected as refused:
             if not self._take_newer():
-                raise
+                raise self._explained(refused) from refused
         else:
             self._keep(fresh)
+
+    def _explained(self, refused: GrantRejected) -> GrantRejected:
+        with read(self._desk.db) as tx:
+            connection = connections.get(tx, self._run.user_id)
+            last_success_at = connections.sync_state(tx, self._run.user_id).last_success_at
+        if connection is None:
+            return refused
+        why = reauth.cause(refused, self._grant, connection.connected_at, last_success_at, self._desk.clock())
+        return type(refused)(why, hint=f"contacts-sync connect {self._run.user_id}")
 
     def _keep(self, fresh: Grant) -> None:
         remember(fresh)

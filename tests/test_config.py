@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -134,29 +133,6 @@ def test_a_secret_is_never_shown(tmp_path: Path) -> None:
     assert "GOCSPX" not in repr(loaded)
 
 
-@pytest.mark.parametrize("kind", ["installed", "web"])
-def test_client_credentials_come_from_googles_json(tmp_path: Path, kind: str) -> None:
-    file = tmp_path / "client.json"
-    file.write_text(json.dumps({kind: {"client_id": "a", "client_secret": "b"}}))
-    loaded = config.load(None, environ={"CONTACTS_SYNC_GOOGLE__CLIENT_SECRETS_FILE": str(file)})
-    assert config.client_credentials(loaded) == config.ClientCredentials("a", "b")
-
-
-@pytest.mark.parametrize("content", ["{}", "[]", "nonsense", '{"installed": []}'])
-def test_another_json_is_no_client(tmp_path: Path, content: str) -> None:
-    file = tmp_path / "client.json"
-    file.write_text(content)
-    loaded = config.load(None, environ={"CONTACTS_SYNC_GOOGLE__CLIENT_SECRETS_FILE": str(file)})
-    with pytest.raises(ConfigurationError, match="not the JSON"):
-        config.client_credentials(loaded)
-
-
-def test_no_client_at_all_says_how_to_get_one() -> None:
-    with pytest.raises(ConfigurationError) as caught:
-        config.client_credentials(config.load(None, environ={}))
-    assert "Google's console" in caught.value.hint
-
-
 @given(st.integers(0, 10_000), st.sampled_from(["ms", "s", "m", "h", "d"]))
 def test_a_duration_survives_being_written_down(number: int, unit: str) -> None:
     duration = config.parse_duration(f"{number}{unit}")
@@ -169,3 +145,32 @@ def test_nonsense_is_no_duration_but_never_another_error(text: str) -> None:
         assert config.parse_duration(text) >= timedelta(0)
     except ValueError as error:
         assert "a duration" in str(error)
+
+
+def in_force(environ: dict[str, str], path: Path | None = None) -> dict[str, config.Setting]:
+    return {one.name: one for one in config.settings_in_force(path, environ=environ, flags={"log.level": "debug"})}
+
+
+def test_every_key_in_force_tells_where_it_was_set(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text('[sync]\nworkers = 3\nbackoff = ["1s", "90s"]\n')
+    found = in_force({"CONTACTS_SYNC_SYNC__PAGE_SIZE": "7"}, file)
+    assert (found["sync.workers"].value, found["sync.workers"].origin) == ("3", str(file))
+    assert (found["sync.page_size"].value, found["sync.page_size"].origin) == ("7", "$CONTACTS_SYNC_SYNC__PAGE_SIZE")
+    assert (found["log.level"].value, found["log.level"].origin) == ("debug", "command line")
+    assert (found["sync.run_deadline"].value, found["sync.run_deadline"].origin) == ("30m", "default")
+    assert found["sync.backoff"].value == "1s, 90s"
+    assert found["secrets.key_file"].value == str(tmp_path / "key")
+    assert found.keys() == {key.name for key in KEYS}
+
+
+def test_no_secret_is_shown() -> None:
+    found = in_force(
+        {
+            "CONTACTS_SYNC_GOOGLE__CLIENT_SECRET": "canary",
+            "CONTACTS_SYNC_DATABASE__URL": "postgresql://me:canary@db.example/x",
+            "CONTACTS_SYNC_GOOGLE__ENDPOINTS__PROXY": "http://me:canary@proxy:3128",
+        }
+    )
+    assert not [one for one in found.values() if "canary" in one.value]
+    assert found["database.url"].value == "postgresql://me:***@db.example/x"

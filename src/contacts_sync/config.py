@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,6 @@ import platformdirs
 from contacts_sync.errors import ConfigurationError, InvalidUsage
 from contacts_sync.keys import KEYS, Key
 from contacts_sync.sections import (
-    ClientCredentials,
     Config,
     Daemon,
     DatabaseSettings,
@@ -31,21 +32,30 @@ from contacts_sync.settings import format_duration, parse_duration
 from contacts_sync.timetable import compile_schedule
 
 __all__ = [
-    "ClientCredentials",
     "Config",
     "Schedule",
+    "Setting",
     "Sync",
-    "client_credentials",
     "default_path",
     "example",
     "format_duration",
-    "has_client",
     "load",
     "parse_duration",
+    "settings_in_force",
 ]
 
 PREFIX = "CONTACTS_SYNC_"
 APPLICATION = "contacts-sync"
+MASK = "***"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A key in force: its value as text, secrets masked, and where it was set."""
+
+    name: str
+    value: str
+    origin: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +75,57 @@ def load(path: Path | None, *, environ: Mapping[str, str], flags: Mapping[str, o
     `flags`: values by dotted key. Raises `ConfigurationError` with a line for every problem there is.
     """
     source = path or _find(environ)
+    values, _ = _read_all(source, environ, flags or {})
+    return _assemble(source, values, environ)
+
+
+def settings_in_force(
+    path: Path | None, *, environ: Mapping[str, str], flags: Mapping[str, object] | None = None
+) -> list[Setting]:
+    """The same key by key, as it would be written down; defaults that depend on the environment are worked out."""
+    source = path or _find(environ)
+    values, found = _read_all(source, environ, flags or {})
+    config = _assemble(source, values, environ)
+    worked_out = {"database.url": _masked_url(config.database.url), "secrets.key_file": str(config.secrets.key_file)}
+    return [
+        Setting(
+            key.name,
+            worked_out.get(key.name) or _masked_url(_shown(key, values[key.name])),
+            found[key.name].origin if key.name in found else "default",
+        )
+        for key in KEYS
+    ]
+
+
+def _read_all(
+    source: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]
+) -> tuple[dict[str, Any], dict[str, _Found]]:
     problems: list[str] = []
     found: dict[str, _Found] = {}
     if source is not None:
         found.update(_from_file(source, problems))
     found.update(_from_environment(environ, problems))
-    found.update({key: _Found(value, "command line") for key, value in (flags or {}).items()})
+    found.update({key: _Found(value, "command line") for key, value in flags.items()})
     values = {key.name: _read(key, found.get(key.name), problems) for key in KEYS}
     _check_schedule(values, found, problems)
     if problems:
         raise ConfigurationError("\n".join(problems), hint="correct the configuration and try again")
-    return _assemble(source, values, environ)
+    return values, found
+
+
+def _shown(key: Key, value: object) -> str:
+    if key.secret and value:
+        return MASK
+    if isinstance(value, timedelta):
+        return format_duration(value)
+    if isinstance(value, tuple):
+        return ", ".join(format_duration(one) for one in value)
+    return "forever" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _masked_url(url: str) -> str:
+    """A database URL or a proxy may carry a password."""
+    return re.sub(r"(://[^/@:]*:)[^/]*@", rf"\1{MASK}@", url)
 
 
 def _find(environ: Mapping[str, str]) -> Path | None:
@@ -201,39 +251,6 @@ def _key_file(configured: str, source: Path | None, environ: Mapping[str, str]) 
     return (source.parent if source else _config_home(environ)) / "key"
 
 
-# -- the OAuth client
-
-
-def client_credentials(config: Config) -> ClientCredentials:
-    """The configured OAuth client, or the one of the JSON file that Google's console gives.
-
-    Raises `ConfigurationError` if there is none, or the file isn't such a file.
-    """
-    google = config.google
-    if google.client_secrets_file:
-        return _credentials_from(Path(google.client_secrets_file))
-    if google.client_id and google.client_secret:
-        return ClientCredentials(google.client_id, google.client_secret)
-    raise ConfigurationError(
-        "no OAuth client is configured",
-        hint="create a Desktop client in Google's console and set google.client_secrets_file to the JSON it gives",
-    )
-
-
-def _credentials_from(path: Path) -> ClientCredentials:
-    try:
-        document = json.loads(path.read_text("utf-8-sig"))
-        client = document.get("installed") or document["web"]
-        return ClientCredentials(str(client["client_id"]), str(client["client_secret"]))
-    except OSError as error:
-        raise ConfigurationError(f"google.client_secrets_file {path} can't be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise ConfigurationError(
-            f"google.client_secrets_file {path} is not the JSON of an OAuth client",
-            hint="download it again from Google's console: Credentials, OAuth 2.0 Client IDs, Desktop app",
-        ) from None
-
-
 # -- writing it down
 
 
@@ -256,8 +273,3 @@ def example() -> str:
 def default_path(environ: Mapping[str, str]) -> Path:
     """Where `init` writes: the file that is named or exists, else the user's own."""
     return _find(environ) or _config_home(environ) / "config.toml"
-
-
-def has_client(config: Config) -> bool:
-    """True if an OAuth client is configured."""
-    return bool(config.google.client_secrets_file or (config.google.client_id and config.google.client_secret))

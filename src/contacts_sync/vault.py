@@ -21,7 +21,16 @@ MAKE_ONE = "contacts-sync init, or contacts-sync key generate, makes one"
 class Vault:
     """The keys of one key file: the first one seals, all of them open."""
 
-    _fernet: MultiFernet = field(repr=False)
+    _keys: tuple[Fernet, ...] = field(repr=False)
+
+    @property
+    def _fernet(self) -> MultiFernet:
+        return MultiFernet(self._keys)
+
+    @property
+    def spare(self) -> int:
+        """How many keys only open."""
+        return len(self._keys) - 1
 
     def seal(self, user_id: str, text: str) -> str:
         """Encrypt `text` so that it opens for this user only: the user id is inside what is sealed."""
@@ -37,6 +46,14 @@ class Vault:
         if owner != user_id:
             raise UnreadableGrant(f"the tokens in the row of user {user_id!r} were sealed for another user", hint=hint)
         return text
+
+    def is_current(self, sealed: str) -> bool:
+        """True if the first key opens it, so that the others aren't needed for it."""
+        try:
+            self._keys[0].decrypt(sealed)
+        except InvalidToken:
+            return False
+        return True
 
     def reseal(self, user_id: str, sealed: str) -> str:
         """The same secret, sealed with the first key. Raises `UnreadableGrant`."""
@@ -75,7 +92,7 @@ def load_keys(path: Path) -> Vault:
     keys = [_fernet(path, number, line.strip()) for number, line in enumerate(lines, 1) if _is_key(line)]
     if not keys:
         raise KeyProblem(f"the key file {path} is empty", hint=MAKE_ONE)
-    return Vault(MultiFernet(keys))
+    return Vault(tuple(keys))
 
 
 def current_keys(path: Path) -> Vault:

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
 from contacts_sync import vault
-from contacts_sync.cli.check import _clock
+from contacts_sync.cli.check_google import clock
+from contacts_sync.cli.check_host import disk, unit
 from contacts_sync.model import Pause
-from contacts_sync.store import nodes
+from contacts_sync.store import connections, nodes
 from contacts_sync.store.engine import write
-from tests.cli.given import joined, now, store
+from contacts_sync.store.tables import oauth_tokens
+from tests.cli.given import connected, joined, now, reauth, store
 from tests.operating import Operator
 
-NAMES = ["config", "key", "credentials", "google", "clock", "store", "schema", "tokens", "daemon"]
+GOOGLE = ["credentials", "token endpoint", "google", "clock"]
+STORE = ["store", "schema", "tokens", "users", "schedules"]
+NAMES = ["config", "key", *GOOGLE, "disk", *STORE, "daemon"]
 
 
 def checks(operator: Operator, *, code: int = 0) -> dict[str, str]:
     """The messages of what failed."""
     document = operator.json("check", code=code)
     assert document["ok"] == (code == 0) == all(check["ok"] for check in document["checks"])
-    assert {name for name in NAMES if name != "tokens"} <= {check["name"] for check in document["checks"]} or code
+    assert set(NAMES) <= {check["name"] for check in document["checks"]} or code
     return {check["name"]: check["message"] for check in document["checks"] if not check["ok"]}
 
 
@@ -30,7 +35,7 @@ def test_all_is_well(operator: Operator) -> None:
     joined(operator, "alice")
     assert checks(operator) == {}
     lines = operator.run("check").stdout.splitlines()
-    assert [line.split(":")[0] for line in lines] == [f"pass  {name}" for name in NAMES]
+    assert [line.split(":")[0] for line in lines] == [*(f"pass  {name}" for name in NAMES[:-1]), "warn  daemon"]
 
 
 def test_what_is_missing_is_told_with_the_command_that_makes_it(newcomer: Operator) -> None:
@@ -45,6 +50,79 @@ def test_what_is_missing_is_told_with_the_command_that_makes_it(newcomer: Operat
 def test_a_wrong_configuration_is_a_failed_check(operator: Operator) -> None:
     operator.environ["CONTACTS_SYNC_SYNC__WORKERS"] = "0"
     assert "sync.workers" in checks(operator, code=1)["config"]
+
+
+def test_an_oauth_client_that_google_does_not_know_is_told(operator: Operator) -> None:
+    operator.environ["CONTACTS_SYNC_GOOGLE__CLIENT_SECRET"] = "wrong"
+    assert "invalid_client" in checks(operator, code=1)["token endpoint"]
+
+
+def test_without_service_accounts_an_oauth_client_is_needed(operator: Operator) -> None:
+    joined(operator, "alice")
+    del operator.environ["CONTACTS_SYNC_GOOGLE__CLIENT_ID"]
+    assert checks(operator, code=1).keys() == {"credentials"}
+
+
+def levels(operator: Operator) -> dict[str, str]:
+    return {check["name"]: check["level"] for check in operator.json("check")["checks"]}
+
+
+def test_users_who_must_consent_again_are_a_warning(operator: Operator) -> None:
+    with store(operator) as db:
+        connected(db, "alice")
+        reauth(db, "alice")
+        with write(db) as tx:
+            tx.execute(oauth_tokens.delete())
+    assert levels(operator)["users"] == "warn"
+
+
+def test_a_schedule_that_is_never_due_is_told_with_its_cure(operator: Operator) -> None:
+    joined(operator, "alice")
+    with store(operator) as db, write(db) as tx:
+        connections.set_schedule(tx, "alice", "0 0 30 2 *", None, now=now())
+    assert checks(operator, code=1).keys() == {"schedules"}
+
+
+def test_check_says_when_the_old_key_can_go(operator: Operator) -> None:
+    joined(operator, "alice")
+    key = operator.home / "key"
+    key.write_text(f"{vault.generate_key()}\n{key.read_text()}")
+    assert "key rotate" in operator.run("check").stdout
+    operator.run("key", "rotate")
+    told = operator.run("check").stdout
+    assert f"remove the older keys from {key}" in told
+    key.write_text(key.read_text().splitlines()[0])
+    assert "rotation" not in levels(operator)
+
+
+def test_a_users_grant_is_tried_for_real(operator: Operator) -> None:
+    joined(operator, "alice")
+    before = operator.google.count("token")
+    assert [line for line in operator.run("check", "alice").stdout.splitlines() if "grant" in line]
+    assert operator.google.count("token") == before + 2  # the client, and alice's refresh
+    operator.run("check", "nobody", code=3)
+    operator.google.world.account("alice@example.com").revoke_grants()
+    assert "grant" in {check["name"] for check in operator.json("check", "alice", code=1)["checks"] if not check["ok"]}
+
+
+@pytest.mark.parametrize(("free", "level"), [(10**10, "ok"), (10**8, "warn"), (10**6, "fail")])
+def test_a_disk_that_fills_up_is_told(free: int, level: str) -> None:
+    assert disk(Path("/somewhere"), free).level == level
+
+
+@pytest.mark.parametrize(
+    ("active", "enabled", "level"),
+    [
+        ("active", "enabled", "ok"),
+        ("active", "disabled", "warn"),
+        ("inactive", "enabled", "warn"),
+        ("failed", "enabled", "fail"),
+    ],
+)
+def test_the_unit_is_judged_by_what_systemd_says_of_it(active: str, enabled: str, level: str) -> None:
+    shown = {"LoadState": "loaded", "ActiveState": active, "UnitFileState": enabled}
+    assert [found.level for found in unit(shown)] == [level]
+    assert not list(unit({"LoadState": "not-found"}))
 
 
 def test_google_that_cannot_be_reached_is_told(operator: Operator) -> None:
@@ -68,7 +146,7 @@ def test_the_operators_trouble_is_told_while_it_lasts(operator: Operator) -> Non
 
 @pytest.mark.parametrize("date", ["", "yesterday", "Thu, 99 Jan 2026 00:00:00 GMT"])
 def test_an_answer_without_a_time_says_nothing_about_our_clock(date: str) -> None:
-    assert _clock(date).ok
+    assert clock(date).ok
 
 
 def test_a_clock_that_is_far_off_is_told(operator: Operator) -> None:

@@ -29,3 +29,16 @@ def test_tokens_that_no_key_opens_are_named(operator: Operator) -> None:
     joined(operator, "alice")
     (operator.home / "key").write_text(vault.generate_key())
     assert "contacts-sync connect alice" in operator.run("key", "rotate", code=78).stderr
+
+
+def test_a_rotation_beside_a_daemon_fails_no_sync_and_can_be_run_again(operator: Operator) -> None:
+    for user in ("alice", "bob"):
+        joined(operator, user, people=3)
+    key = operator.home / "key"
+    with operator.daemon():
+        key.write_text(f"{vault.generate_key()}\n{key.read_text()}")
+        operator.run("run-now", "--all", "--full")
+        assert "older keys can be removed" in operator.run("key", "rotate").stdout
+        key.write_text(key.read_text().splitlines()[0] + "\n")
+        operator.run("run-now", "--all", "--full")
+    assert operator.json("key", "rotate") == {"rotated": 0, "unreadable": []}

@@ -25,6 +25,7 @@ COMMANDS = {
     "contacts": ("contacts", "Read what was synced."),
     "export": ("export", "Take a user's contacts away in a file."),
     "check": ("check", "Check configuration, store, keys and Google."),
+    "config": ("config", "Show and validate the configuration."),
     "key": ("key", "Make encryption keys."),
     "db": ("db", "Upgrade the store."),
 }

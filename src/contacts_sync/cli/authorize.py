@@ -50,8 +50,8 @@ def command(
 
 def _client(config: Config, client_id: str | None) -> OAuthClient:
     """The client to ask consent for; its secret isn't needed."""
-    from contacts_sync.config import client_credentials
     from contacts_sync.google.oauth import OAuthClient
+    from contacts_sync.oauth_client import client_credentials
 
     endpoints = config.google.endpoints
     return OAuthClient(

@@ -2,84 +2,106 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from contacts_sync.cli.frame import Frame, json_option, now, pass_frame
-from contacts_sync.errors import ContactsSyncError, KeyProblem, UnreadableGrant
+from contacts_sync.cli.frame import Frame, checked_user_id, json_option, open_desk, pass_frame
+from contacts_sync.errors import ContactsSyncError
 
 if TYPE_CHECKING:
+    from contacts_sync.cli.findings import Finding
     from contacts_sync.config import Config
-    from contacts_sync.model import SealedGrant
     from contacts_sync.store.engine import Database
-    from contacts_sync.vault import Vault
-
-LARGEST_SKEW_SECONDS = 120
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line."""
-
-    name: str
-    ok: bool
-    message: str
 
 
 @click.command("check")
+@click.argument(
+    "user_id", metavar="[USER]", required=False, callback=lambda _, __, value: value and checked_user_id(value)
+)
 @json_option
 @pass_frame
-def command(frame: Frame, as_json: bool) -> int:
-    """Check configuration, store, key, credentials, Google, clock and daemon: a line each, pass or fail.
+def command(frame: Frame, user_id: str | None, as_json: bool) -> int:
+    r"""Check configuration, store, keys, credentials, Google, clock, disk and daemon: a line each.
 
-    Example: contacts-sync check
+    `pass` is well, `warn` is worth knowing, `FAIL` must be mended and makes the exit code 1. With USER, the user's
+    grant is renewed and used once, too.
+
+    \b
+    Examples: contacts-sync check
+              contacts-sync check alice
     """
     from contacts_sync.cli.output import print_json, say
 
-    findings = list(_findings(frame))
-    ok = all(finding.ok for finding in findings)
+    findings = []
+    for found in _findings(frame, user_id):
+        findings.append(found)
+        if not as_json:
+            say(found.line)
+    ok = all(found.ok for found in findings)
     if as_json:
-        listed = [{"name": one.name, "ok": one.ok, "message": one.message} for one in findings]
-        print_json({"ok": ok, "checks": listed})
-    else:
-        for one in findings:
-            say(f"{'pass' if one.ok else 'FAIL'}  {one.name}: {one.message}")
+        print_json({"ok": ok, "checks": [found.document for found in findings]})
     return 0 if ok else 1
 
 
-def _findings(frame: Frame) -> Iterator[Finding]:
+def _findings(frame: Frame, user_id: str | None) -> Iterator[Finding]:
+    from contacts_sync.cli.check_google import google_findings
+    from contacts_sync.cli.check_host import host_findings
+    from contacts_sync.cli.findings import failed, looked, passed
+
     try:
         config = frame.config()
     except ContactsSyncError as error:
-        yield _failed("config", error)
+        yield failed("config", error)
         return
-    yield Finding("config", ok=True, message=str(config.source or "no file: defaults and environment"))
-    yield _looked("key", lambda: _key(config))
-    yield _looked("credentials", lambda: _credentials(config))
-    yield from _google(config)
+    yield _config(config)
+    yield looked("key", lambda: _key(config))
+    yield from google_findings(config)
+    yield from host_findings(config)
+    with ExitStack() as stack:
+        try:
+            db = stack.enter_context(frame.store(config))
+        except ContactsSyncError as error:
+            yield from _without_store(config, error)
+        else:
+            yield passed("store", f"{config.database.url} opens" if db.path else "the database opens")
+            yield from _in_store(config, db, user_id)
+
+
+def _without_store(config: Config, error: ContactsSyncError) -> Iterator[Finding]:
+    from contacts_sync.cli.findings import failed
+    from contacts_sync.oauth_client import has_client
+
+    yield failed("store", error)
+    yield failed("schema", ContactsSyncError("not looked at: the store doesn't open"))
+    if not has_client(config):
+        yield _no_client(config)
+
+
+def _no_client(config: Config) -> Finding:
+    from contacts_sync.cli.findings import looked
+    from contacts_sync.oauth_client import client_credentials
+
+    return looked("credentials", lambda: client_credentials(config).client_id)
+
+
+def _config(config: Config) -> Finding:
+    from contacts_sync.cli.findings import passed, warned
+
+    source = config.source
+    if source and config.google.client_secret and _is_open_to_others(source):
+        return warned("config", f"{source} holds a client secret and is readable by others", f"chmod 600 {source}")
+    return passed("config", str(source or "no file: defaults and environment"))
+
+
+def _is_open_to_others(path: Path) -> bool:
     try:
-        with frame.store(config) as db:
-            yield from _in_store(config, db)
-    except ContactsSyncError as error:
-        yield _failed("store", error)
-        yield Finding("schema", ok=False, message="not looked at: the store doesn't open")
-
-
-def _looked(name: str, look: Callable[[], str]) -> Finding:
-    try:
-        return Finding(name, ok=True, message=look())
-    except ContactsSyncError as error:
-        return _failed(name, error)
-
-
-def _failed(name: str, error: ContactsSyncError) -> Finding:
-    hint = f" (next: {error.hint})" if error.hint else ""
-    return Finding(name, ok=False, message="; ".join(error.message.splitlines()) + hint)
+        return bool(path.stat().st_mode & 0o004)
+    except OSError:
+        return False
 
 
 def _key(config: Config) -> str:
@@ -89,103 +111,20 @@ def _key(config: Config) -> str:
     return f"{config.secrets.key_file} is readable by its owner only"
 
 
-def _credentials(config: Config) -> str:
-    from contacts_sync.config import client_credentials
-
-    return f"OAuth client {client_credentials(config).client_id}"
-
-
-def _google(config: Config) -> Iterator[Finding]:
-    """Google answers, and its clock and ours agree."""
-    from contacts_sync.google.http import reach
-    from contacts_sync.sync.desk import open_transport_for
-
-    people = config.google.endpoints.people
-    try:
-        answer = reach(open_transport_for(config, threading.Event()), people)
-    except ContactsSyncError as error:
-        yield _failed("google", error)
-        yield Finding("clock", ok=False, message="not looked at: there is no answer to compare with")
-        return
-    yield Finding("google", ok=True, message=f"{people} answers")
-    yield _clock(answer.headers.get("Date", ""))
-
-
-def _clock(date: str) -> Finding:
-    from email.utils import parsedate_to_datetime
-
-    try:
-        skew = abs((parsedate_to_datetime(date).astimezone(UTC) - now()).total_seconds())
-    except ValueError:
-        return Finding("clock", ok=True, message="Google's answer has no time to compare with")
-    told = f"{skew:.0f} s from Google's"
-    if skew <= LARGEST_SKEW_SECONDS:
-        return Finding("clock", ok=True, message=told)
-    return Finding("clock", ok=False, message=f"{told} (next: set the clock, such as: timedatectl set-ntp true)")
-
-
-def _in_store(config: Config, db: Database) -> Iterator[Finding]:
-    yield Finding("store", ok=True, message=f"{config.database.url} opens" if db.path else "the database opens")
-    yield Finding("schema", ok=True, message=f"revision {_revision(db)}, the newest")
-    yield _tokens(config, db)
-    yield _daemon(config, db)
-    yield from _project(db)
-
-
-def _revision(db: Database) -> str | None:
-    from contacts_sync.store import migrate
-
-    return migrate.current(db)
-
-
-def _tokens(config: Config, db: Database) -> Finding:
-    from contacts_sync import vault
-    from contacts_sync.store import connections
+def _in_store(config: Config, db: Database, user_id: str | None) -> Iterator[Finding]:
+    from contacts_sync.cli.check_store import needs_no_client, store_findings, user_finding
+    from contacts_sync.cli.findings import passed
+    from contacts_sync.cli.frame import linked
+    from contacts_sync.oauth_client import has_client
     from contacts_sync.store.engine import read
 
-    try:
-        keys = vault.load_keys(config.secrets.key_file)
-    except KeyProblem as error:
-        return _failed("tokens", error)
-    with read(db) as tx:
-        grants = connections.every_grant(tx)
-    closed = [grant.user_id for grant in grants if not _opens(keys, grant)]
-    if not closed:
-        return Finding("tokens", ok=True, message=f"all {len(grants)} open")
-    hint = f"put the old key back into {config.secrets.key_file}, or: contacts-sync connect {closed[0]}"
-    return Finding("tokens", ok=False, message=f"no key opens those of {', '.join(closed[:10])} (next: {hint})")
-
-
-def _opens(keys: Vault, grant: SealedGrant) -> bool:
-    from contacts_sync import vault
-
-    try:
-        vault.open_grant(keys, grant.user_id, grant.sealed)
-    except UnreadableGrant:
-        return False
-    return True
-
-
-def _daemon(config: Config, db: Database) -> Finding:
-    from contacts_sync.daemon.liveness import alive
-    from contacts_sync.store import nodes
-    from contacts_sync.store.engine import read
-
-    with read(db) as tx:
-        known = [node for node in nodes.every(tx) if node.role == "daemon"]
-    living = [node for node in known if alive(node, now(), config.daemon.heartbeat)]
-    if living:
-        return Finding("daemon", ok=True, message=f"alive, pid {living[0].pid} on {living[0].host}")
-    message = "not running: scheduled syncs wait for one (systemctl start contacts-sync, or contacts-sync daemon)"
-    return Finding("daemon", ok=True, message=message)
-
-
-def _project(db: Database) -> Iterator[Finding]:
-    """The operator's trouble, while there is some."""
-    from contacts_sync.store import nodes
-    from contacts_sync.store.engine import read
-
-    with read(db) as tx:
-        pause = nodes.pause(tx)
-    if pause is not None:
-        yield Finding("project", ok=False, message=f"{pause.message} (next: {pause.hint})")
+    if user_id is not None:
+        with read(db) as tx:
+            linked(tx, user_id)
+    yield from store_findings(config, db)
+    if not has_client(config) and needs_no_client(config, db):
+        yield passed("credentials", "no OAuth client, and none is needed: all users have service accounts")
+    elif not has_client(config):
+        yield _no_client(config)
+    if user_id is not None:
+        yield user_finding(open_desk(config, db), user_id)

@@ -126,8 +126,8 @@ def _misused(message: str) -> InvalidUsage:
 
 def _service_account_key(config: Config, key_path: str | None) -> str | None:
     """The key for `--service-account`; without one there must be an OAuth client to ask for consent with."""
-    from contacts_sync.config import client_credentials
     from contacts_sync.google.service_account import read_key
+    from contacts_sync.oauth_client import client_credentials
 
     if key_path is None:
         client_credentials(config)

@@ -17,7 +17,7 @@ import click
 from contacts_sync.errors import InvalidUsage, UnknownItem, UnknownUser
 
 if TYPE_CHECKING:
-    from contacts_sync.config import Config
+    from contacts_sync.config import Config, Setting
     from contacts_sync.model import Connection
     from contacts_sync.store.engine import Database, Transaction
     from contacts_sync.sync.desk import Desk
@@ -39,9 +39,22 @@ class Frame:
         """The effective configuration. Raises `ConfigurationError`."""
         from contacts_sync import config
 
+        return config.load(self._path, environ=os.environ, flags=self._flags)
+
+    def settings(self) -> list[Setting]:
+        """The effective configuration key by key, each with its origin. Raises `ConfigurationError`."""
+        from contacts_sync import config
+
+        return config.settings_in_force(self._path, environ=os.environ, flags=self._flags)
+
+    @property
+    def _path(self) -> Path | None:
+        return Path(self.config_path) if self.config_path else None
+
+    @property
+    def _flags(self) -> dict[str, object]:
         given = {"log.level": self.log_level, "log.format": self.log_format}
-        flags = {key: value for key, value in given.items() if value is not None}
-        return config.load(Path(self.config_path) if self.config_path else None, environ=os.environ, flags=flags)
+        return {key: value for key, value in given.items() if value is not None}
 
     def config(self) -> Config:
         """The same, with logging set up for a command: it tells its own errors, unless more was asked for."""

@@ -63,11 +63,11 @@ def connect_all(
     """
     lines = list(_checked_once(_lines(path)))
     told: Counter[str] = Counter()
-    with ThreadPoolExecutor(AT_ONCE) as pool, advancing("connecting", len(lines)) as advance:
+    with ThreadPoolExecutor(AT_ONCE) as pool, advancing("connecting") as show:
         for result in pool.map(lambda one: _result(desk, one, key, schedule, switch_account=switch_account), lines):
             told[result.event] += 1
             _tell(result, as_json=as_json)
-            advance()
+            show(told.total(), len(lines))
     note(f"{told['connected']} connected, {told['unchanged']} unchanged, {told['failed']} failed")
     return FAILED if told["failed"] else 0
 

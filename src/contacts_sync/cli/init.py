@@ -84,7 +84,7 @@ def _key_made(config: Config, db: Database) -> bool:
 
 
 def _next_step(config: Config, path: Path) -> str:
-    from contacts_sync.config import has_client
+    from contacts_sync.oauth_client import has_client
 
     if has_client(config):
         return "next: contacts-sync connect USER"

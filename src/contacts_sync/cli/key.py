@@ -43,18 +43,21 @@ def rotate(frame: Frame, as_json: bool) -> None:
     """
     from contacts_sync import vault
     from contacts_sync.cli.output import print_json, say, warn
+    from contacts_sync.cli.progress import advancing
     from contacts_sync.errors import KeyProblem
     from contacts_sync.sync.rotation import rotate_all
 
     config = frame.config()
     keys = vault.load_keys(config.secrets.key_file)
-    with frame.store(config) as db:
-        rotated = rotate_all(db, keys)
+    with frame.store(config) as db, advancing("sealing") as show:
+        rotated = rotate_all(db, keys, show)
     for user_id in rotated.unreadable:
         warn(f"no key opens the tokens of {user_id}: contacts-sync connect {user_id}")
     if as_json:
         print_json({"rotated": rotated.resealed, "unreadable": list(rotated.unreadable)})
     else:
-        say(f"{rotated.resealed} tokens sealed with the first key; older keys can be removed from the file")
+        say(f"{rotated.resealed} tokens sealed with the first key, {rotated.current} were already")
+        if not rotated.unreadable and keys.spare:
+            say(f"the older keys can be removed from {config.secrets.key_file}, once no backup needs them")
     if rotated.unreadable:
         raise KeyProblem("some tokens don't open with any key", hint="put the old key back, or connect the users again")

@@ -29,18 +29,18 @@ def progress(total: int, *, quiet: bool) -> Iterator[Show]:
 
 
 @contextmanager
-def advancing(doing: str, total: int) -> Iterator[Callable[[], object]]:
-    """Gives a function to call after each of `total` things: a bar on a terminal, nothing elsewhere."""
+def advancing(doing: str) -> Iterator[Callable[[int, int], object]]:
+    """Gives a function to be told how many of how many are done: a bar on a terminal, nothing elsewhere."""
     if is_quiet() or not sys.stderr.isatty():
-        yield lambda: None
+        yield lambda _done, _total: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(doing, total=total)
-        yield lambda: bar.advance(task)
+        task = bar.add_task(doing, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _nothing(_current: Collection[Run]) -> None:

@@ -32,6 +32,12 @@ def is_due(tx: Transaction, now: datetime) -> bool:
     )
 
 
+def overdue(tx: Transaction, since: datetime) -> int:
+    """How many queued runs could have begun before `since`, and were queued before it."""
+    waiting = select(func.count()).where(IS_QUEUED, sync_runs.c.not_before <= since, sync_runs.c.queued_at <= since)
+    return tx.execute(waiting).scalar_one()
+
+
 def claim(
     tx: Transaction,
     *,

@@ -15,11 +15,13 @@ from contacts_sync.google.http import Transport, open_transport
 from contacts_sync.google.oauth import OAuthClient
 from contacts_sync.google.people import PeopleClient
 from contacts_sync.model import Counters, Run
+from contacts_sync.oauth_client import client_credentials, has_client
+from contacts_sync.sections import ClientCredentials
 from contacts_sync.store import runs
 from contacts_sync.store.engine import Database, Transaction, write
 
 NOTHING = Counters()
-NOBODY = configuration.ClientCredentials("", "")
+NOBODY = ClientCredentials("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ def oauth_client(config: configuration.Config) -> OAuthClient:
 
     Raises `ConfigurationError` for a client that is configured and can't be read.
     """
-    credentials = NOBODY if not configuration.has_client(config) else configuration.client_credentials(config)
+    credentials = NOBODY if not has_client(config) else client_credentials(config)
     endpoints = config.google.endpoints
     return OAuthClient(
         client_id=credentials.client_id,

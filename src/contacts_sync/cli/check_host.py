@@ -1,0 +1,65 @@
+"""Looks at this host: room on the disk, the systemd unit."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from contacts_sync.cli.findings import Finding, Level, passed, warned
+from contacts_sync.config import Config
+from contacts_sync.errors import StoreUnusable
+from contacts_sync.store.dialect import file_of, parse_url
+
+UNIT = "contacts-sync.service"
+PROPERTIES = ("LoadState", "ActiveState", "SubState", "UnitFileState", "Result")
+LITTLE, TOO_LITTLE = 500_000_000, 50_000_000  # bytes; a full sync of 25,000 contacts needs about 100 MB
+PATIENCE_SECONDS = 5
+BOOTED = Path("/run/systemd/system")  # there if systemd runs this host: sd_booted(3)
+
+
+def host_findings(config: Config) -> Iterator[Finding]:
+    """The disk below a SQLite store; the unit, if systemd runs this host and has one."""
+    try:
+        path = file_of(parse_url(config.database.url))
+    except StoreUnusable:
+        return  # said where the store is looked at
+    if path is not None and path.parent.exists():
+        yield disk(path.parent, shutil.disk_usage(path.parent).free)
+    if BOOTED.exists() and (systemctl := shutil.which("systemctl")):
+        yield from unit(_shown(systemctl))
+
+
+def disk(directory: Path, free: int) -> Finding:
+    """What `free` bytes mean for the store's directory."""
+    told = f"{free / 1e9:.1f} GB free in {directory}"
+    if free >= LITTLE:
+        return passed("disk", told)
+    return Finding("disk", Level.WARN if free >= TOO_LITTLE else Level.FAIL, told, "make room: the store grows there")
+
+
+def unit(shown: Mapping[str, str]) -> Iterator[Finding]:
+    """What `systemctl show` says of the unit; nothing where there is none."""
+    if shown.get("LoadState") != "loaded":
+        return
+    state = shown.get("ActiveState", "unknown")
+    told = f"{UNIT} is {state} ({shown.get('SubState', '')}), {shown.get('UnitFileState', '')}"
+    if state == "failed":
+        hint = f"journalctl -u {UNIT} -e, then: systemctl restart {UNIT}"
+        yield Finding("systemd", Level.FAIL, f"{told}, result {shown.get('Result', '')}", hint)
+    elif state not in ("active", "reloading", "activating"):
+        yield warned("systemd", told, f"systemctl start {UNIT}")
+    elif shown.get("UnitFileState") == "disabled":
+        yield warned("systemd", f"{told}: it won't start at boot", f"systemctl enable {UNIT}")
+    else:
+        yield passed("systemd", told)
+
+
+def _shown(systemctl: str) -> dict[str, str]:
+    command = [systemctl, "show", UNIT, f"--property={','.join(PROPERTIES)}"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)  # noqa: S603  (systemctl, and words of ours)
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    return dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)

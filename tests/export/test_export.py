@@ -6,8 +6,6 @@ import csv
 import io
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,7 @@ from hypothesis import strategies as st
 
 from contacts_sync.export import google_csv, json_lines, vcard
 from contacts_sync.export.entry import Entry, sort_key
-from tests.operating import wait_until
+from tests.carddav import SOMEBODY, address_book
 
 RICH: dict[str, Any] = {
     "resourceName": "people/c1",
@@ -119,7 +117,6 @@ def test_people_are_sorted_as_people_sort() -> None:
     ]
 
 
-SOMEBODY = ("someone", "any")
 hostile = st.one_of(
     st.text(max_size=40),
     st.sampled_from(
@@ -148,32 +145,8 @@ def test_hostile_text_makes_one_card_and_one_row(name: str, note: str, kind: str
 
 @pytest.fixture
 def radicale(tmp_path: Path) -> Iterator[str]:
-    """A real CardDAV server with an empty address book; its URL."""
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    options = {"server-hosts": f"127.0.0.1:{port}", "auth-type": "none", "storage-filesystem-folder": str(tmp_path)}
-    words = [word for name, value in options.items() for word in (f"--{name}", value)]
-    process = subprocess.Popen([sys.executable, "-m", "radicale", "--config", "", *words], stderr=subprocess.DEVNULL)
-    book = f"http://127.0.0.1:{port}/someone/book/"
-    try:
-        wait_until(lambda: _made(book))
+    with address_book(tmp_path) as book:
         yield book
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def _made(book: str) -> bool:
-    body = (
-        '<?xml version="1.0"?><D:mkcol xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:carddav"><D:set><D:prop>'
-        "<D:resourcetype><D:collection/><C:addressbook/></D:resourcetype></D:prop></D:set></D:mkcol>"
-    )
-    try:
-        return requests.request("MKCOL", book, data=body, auth=SOMEBODY, timeout=2).status_code == 201
-    except requests.ConnectionError:
-        return False
 
 
 def test_a_cardav_server_takes_the_cards_and_gives_them_back(radicale: str) -> None:

@@ -28,6 +28,7 @@ COMMANDS = {
     "config": ("config", "Show and validate the configuration."),
     "key": ("key", "Make encryption keys."),
     "db": ("db", "Upgrade the store."),
+    "completion": ("completion", "Print the completion script for a shell."),
 }
 
 

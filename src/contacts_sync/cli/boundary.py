@@ -25,8 +25,10 @@ def run(root: click.Command, words: Sequence[str]) -> int:
     _show_what_stdout_cannot()
     try:
         return _told(root, words)
-    except (BrokenPipeError, SystemExit):  # the latter is what click makes of the former
+    except BrokenPipeError:
         return NOBODY_LISTENS
+    except SystemExit as end:  # click's: after a broken pipe, and after it has answered a shell's completion
+        return end.code if isinstance(end.code, int) else NOBODY_LISTENS
     finally:
         _let_go_of_stdout()
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from contacts_sync.cli.frame import Frame, checked_user_id, json_option, open_desk, pass_frame
+from contacts_sync.cli.frame import Frame, json_option, open_desk, optional_user_argument, pass_frame
 from contacts_sync.errors import ContactsSyncError
 
 if TYPE_CHECKING:
@@ -19,13 +19,11 @@ if TYPE_CHECKING:
 
 
 @click.command("check")
-@click.argument(
-    "user_id", metavar="[USER]", required=False, callback=lambda _, __, value: value and checked_user_id(value)
-)
+@optional_user_argument
 @json_option
 @pass_frame
 def command(frame: Frame, user_id: str | None, as_json: bool) -> int:
-    r"""Check configuration, store, keys, credentials, Google, clock, disk and daemon: a line each.
+    """Check configuration, store, keys, credentials, Google, clock, disk and daemon: a line each.
 
     `pass` is well, `warn` is worth knowing, `FAIL` must be mended and makes the exit code 1. With USER, the user's
     grant is renewed and used once, too.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from contacts_sync.cli.frame import Frame, checked_user_id, json_option, now, open_desk, pass_frame
+from contacts_sync.cli.frame import Frame, json_option, now, open_desk, optional_user_argument, pass_frame
 from contacts_sync.errors import InvalidUsage
 
 if TYPE_CHECKING:
@@ -21,9 +21,7 @@ NewSchedule = tuple[str | None, str | None]
 
 
 @click.command("connect")
-@click.argument(
-    "user_id", metavar="USER", required=False, callback=lambda _, __, value: value and checked_user_id(value)
-)
+@optional_user_argument
 @click.option("--cron", help='The user\'s own schedule, standard crontab: "30 3 * * *".')
 @click.option("--timezone", help="The schedule's time zone: Europe/Berlin.")
 @click.option("--no-browser", is_flag=True, help="Only print the authorization URL.")
@@ -53,7 +51,7 @@ def command(
     switch_account: bool,
     as_json: bool,
 ) -> int | None:
-    r"""Connect USER to a Google account: consent in a browser, then a full sync at once and one a day.
+    """Connect USER to a Google account: consent in a browser, then a full sync at once and one a day.
 
     USER is whatever your application calls this person. Connecting again renews the grant of the same account.
 

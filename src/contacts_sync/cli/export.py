@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from contacts_sync.cli.frame import Frame, checked_user_id, json_option, pass_frame
+from contacts_sync.cli.frame import Frame, json_option, optional_user_argument, pass_frame
 from contacts_sync.errors import ExportRefused, InvalidUsage, UnknownUser
 
 if TYPE_CHECKING:
@@ -23,9 +23,7 @@ LONGEST_NAME = 200  # bytes of a file's name, of the 255 that file systems allow
 
 
 @click.command("export")
-@click.argument(
-    "user_id", metavar="[USER]", required=False, callback=lambda _, __, value: value and checked_user_id(value)
-)
+@optional_user_argument
 @click.option("--all", "everybody", is_flag=True, help="Every user with contacts, a file each, into --output.")
 @click.option(
     "--format", "form", type=click.Choice(["vcard", "csv", "jsonl"]), default="vcard", show_default=True, help="How."
@@ -37,7 +35,7 @@ LONGEST_NAME = 200  # bytes of a file's name, of the 255 that file systems allow
 def command(
     frame: Frame, user_id: str | None, everybody: bool, form: str, output: str | None, force: bool, as_json: bool
 ) -> None:
-    r"""Write USER's contacts as vCard 3.0, Google's CSV or JSON Lines; byte-identical when nothing changed.
+    """Write USER's contacts as vCard 3.0, Google's CSV or JSON Lines; byte-identical when nothing changed.
 
     \b
     Examples: contacts-sync export alice --format vcard --output alice.vcf

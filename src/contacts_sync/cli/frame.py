@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from contacts_sync.errors import InvalidUsage, UnknownItem, UnknownUser
+from contacts_sync.errors import ContactsSyncError, InvalidUsage, UnknownItem, UnknownUser
 
 if TYPE_CHECKING:
     from contacts_sync.config import Config, Setting
@@ -95,7 +95,35 @@ def json_option(function: Function) -> Function:
 
 def user_argument(function: Function) -> Function:
     """One user id."""
-    return click.argument("user_id", metavar="USER", callback=lambda _, __, value: checked_user_id(value))(function)
+    return click.argument(
+        "user_id",
+        metavar="USER",
+        callback=lambda _, __, value: checked_user_id(value),
+        shell_complete=users_beginning,
+    )(function)
+
+
+def optional_user_argument(function: Function) -> Function:
+    """One user id, or none."""
+    return click.argument(
+        "user_id",
+        metavar="[USER]",
+        required=False,
+        callback=lambda _, __, value: value if value is None else checked_user_id(value),
+        shell_complete=users_beginning,
+    )(function)
+
+
+def users_beginning(ctx: click.Context, _param: click.Parameter, beginning: str) -> list[str]:
+    """Users of the store for a shell to complete; a shell has no place for errors."""
+    from contacts_sync.store import connections
+    from contacts_sync.store.engine import read
+
+    given = ctx.find_root().params
+    frame = Frame(given.get("config_path"), None, None)
+    with suppress(ContactsSyncError), frame.store(frame.config()) as db, read(db) as tx:
+        return [one.user_id for one in connections.every(tx) if one.user_id.startswith(beginning)]
+    return []
 
 
 def checked_user_id(user_id: str) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from contacts_sync.cli.frame import Frame, checked_user_id, json_option, pass_frame
+from contacts_sync.cli.frame import Frame, checked_user_id, json_option, pass_frame, users_beginning
 from contacts_sync.errors import InvalidUsage
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command("run-now")
-@click.argument("user_ids", metavar="USER...", nargs=-1)
+@click.argument("user_ids", metavar="USER...", nargs=-1, shell_complete=users_beginning)
 @click.option("--all", "everybody", is_flag=True, help="Every connected user.")
 @click.option("--failed", is_flag=True, help="Every connected user whose latest run failed.")
 @click.option("--full", is_flag=True, help="Read everything again.")

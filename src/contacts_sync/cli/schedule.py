@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from contacts_sync.cli.frame import Frame, checked_user_id, json_option, linked, now, pass_frame, user_argument
+from contacts_sync.cli.frame import (
+    Frame,
+    checked_user_id,
+    json_option,
+    linked,
+    now,
+    optional_user_argument,
+    pass_frame,
+    user_argument,
+)
 from contacts_sync.errors import InvalidUsage
 
 if TYPE_CHECKING:
@@ -32,7 +41,7 @@ def command() -> None:
 
 
 @command.command("show")
-@click.argument("user_id", metavar="[USER]", required=False)
+@optional_user_argument
 @json_option
 @pass_frame
 def show(frame: Frame, user_id: str | None, as_json: bool) -> None:
@@ -140,7 +149,7 @@ def _change(
 
 
 @command.command("preview")
-@click.argument("user_id", metavar="[USER]", required=False)
+@optional_user_argument
 @click.option("--cron", help="A schedule to try, instead of a user's.")
 @click.option("--timezone", help="Its time zone; default: the configured one.")
 @click.option("--from", "first", required=True, metavar="DATE", help="The first day, in the schedule's zone.")

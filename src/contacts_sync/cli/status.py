@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from contacts_sync.cli.frame import Frame, checked_user_id, json_option, now, pass_frame
+from contacts_sync.cli.frame import Frame, checked_user_id, json_option, now, optional_user_argument, pass_frame
 
 if TYPE_CHECKING:
     from contacts_sync.config import Config
@@ -25,7 +25,7 @@ COLUMNS = {
 
 
 @click.command("status")
-@click.argument("user_id", metavar="[USER]", required=False)
+@optional_user_argument
 @json_option
 @pass_frame
 def command(frame: Frame, user_id: str | None, as_json: bool) -> None:

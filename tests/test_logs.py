@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
+from pathlib import Path
 
 import pytest
 import structlog
@@ -55,6 +57,21 @@ def test_a_remembered_value_is_hidden_whatever_it_looks_like() -> None:
 def test_form_values_are_hidden_and_their_names_kept() -> None:
     text = logs.redacted("POST refresh_token=abc&client_secret=def&grant_type=refresh_token Bearer xyz")
     assert text == "POST refresh_token=[hidden]&client_secret=[hidden]&grant_type=refresh_token Bearer [hidden]"
+
+
+def test_the_journal_is_told_how_grave_a_line_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (tmp_path / "journal").open("w+") as stream:
+        seen = os.fstat(stream.fileno())
+        monkeypatch.setenv("JOURNAL_STREAM", f"{seen.st_dev}:{seen.st_ino}")
+        logs.configure(level="debug", format="auto", stream=stream)
+        log = structlog.get_logger()
+        log.error("a")
+        log.warning("b")
+        log.info("c")
+        stream.seek(0)
+        lines = stream.read().splitlines()
+    assert [line[:3] for line in lines] == ["<3>", "<4>", "<6>"]
+    assert json.loads(lines[0][3:])["event"] == "a"
 
 
 def test_one_event_is_one_json_line_with_level_and_utc_time() -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import traceback
 from collections import deque
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, TextIO
 
 import structlog
@@ -21,6 +22,7 @@ TALKATIVE = (
     "alembic",
 )  # print tokens or noise below WARNING
 SHORTEST_SECRET = 8
+PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (0, 7))  # syslog's
 
 _known: deque[str] = deque(maxlen=256)
 
@@ -36,7 +38,10 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u206
 
 
 def configure(*, level: str, format: str, stream: TextIO) -> None:  # noqa: A002  (the configuration's word)
-    """Send all logs, the libraries' too, to `stream`: `console`, `json`, or `auto` (console on a terminal)."""
+    """Send all logs, the libraries' too, to `stream`: `console`, `json`, or `auto` (console on a terminal).
+
+    Lines that go to systemd's journal say how grave they are: `journalctl -p warning` finds them (sd-daemon(3)).
+    """
     pretty = format == "console" or (format == "auto" and stream.isatty())
     renderer: Any = (
         structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback)
@@ -60,14 +65,33 @@ def configure(*, level: str, format: str, stream: TextIO) -> None:  # noqa: A002
         wrapper_class=structlog.stdlib.BoundLogger,
     )
     handler = logging.StreamHandler(stream)
+    formatter = _WithPriority if _is_journal(stream) and not pretty else structlog.stdlib.ProcessorFormatter
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
+        formatter(
             foreign_pre_chain=shared,
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
     logging.basicConfig(handlers=[handler], force=True)
     set_level(level)
+
+
+class _WithPriority(structlog.stdlib.ProcessorFormatter):
+    """Puts syslog's priority before the line, where the journal looks for it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """As usual, behind `<3>` for an error and the like."""
+        priority = next(number for level, number in PRIORITIES if record.levelno >= level)
+        return f"<{priority}>{super().format(record)}"
+
+
+def _is_journal(stream: TextIO, environ: Mapping[str, str] = os.environ) -> bool:
+    """True if this very stream goes to the journal: systemd.exec(5), $JOURNAL_STREAM."""
+    try:
+        seen = os.fstat(stream.fileno())
+    except (OSError, ValueError):
+        return False
+    return environ.get("JOURNAL_STREAM") == f"{seen.st_dev}:{seen.st_ino}"
 
 
 def set_level(level: str) -> None:

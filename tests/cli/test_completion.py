@@ -20,7 +20,7 @@ def completed(operator: Operator, *words: str) -> list[str]:
     }
     before, operator.environ = operator.environ, {**operator.environ, **asked}
     try:
-        return [line.split(",", 1)[1] for line in operator.run().stdout.splitlines()]
+        return [line.split(",", 1)[1] for line in operator.run().stdout.split()]
     finally:
         operator.environ = before
 

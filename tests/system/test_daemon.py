@@ -128,6 +128,7 @@ def test_systemd_hears_ready_watchdog_and_stopping(tmp_path: Path, google: Sandb
         heard: set[str] = set()
         while not {"READY=1", "WATCHDOG=1"} <= heard:
             heard.add(systemd.recv(1000).decode())
+        assert any(text.startswith("STATUS=0 users, 0 queued, 0 running, next run none") for text in heard)
         process.send_signal(signal.SIGTERM)
         while "STOPPING=1" not in heard:
             heard.add(systemd.recv(1000).decode())

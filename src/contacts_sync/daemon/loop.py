@@ -19,7 +19,7 @@ from contacts_sync.daemon.planner import Planner
 from contacts_sync.daemon.scheduler import Scheduler
 from contacts_sync.errors import ContactsSyncError, StoreUnavailable
 from contacts_sync.store import nodes, runs
-from contacts_sync.store.engine import Watch, write
+from contacts_sync.store.engine import Watch, read, write
 from contacts_sync.sync.desk import Desk
 
 log = structlog.get_logger()
@@ -28,6 +28,7 @@ SHORTEST_LOOK = timedelta(milliseconds=250)  # how soon a signal is noticed
 LOOK_AGAIN = timedelta(seconds=20)  # how long a suspended host or a stepped clock can go unnoticed
 TIDY_EVERY = timedelta(hours=1)
 SET_BACK = timedelta(minutes=1)
+STUCK_AFTER = timedelta(minutes=2)  # past its deadline a run is stopped at the next page: a worker that isn't, hangs
 LAST_PAGE = timedelta(seconds=5)  # for runs to reach a page boundary once they are told to stop
 RELOADABLE = ("schedule", "sync", "history", "log")
 
@@ -132,7 +133,11 @@ class Loop:
 
     def _beat(self) -> None:
         workers.beat(self._desk, self._node)
-        tell_systemd(f"STATUS={self._planner.users} users scheduled, {self._crew.busy} runs running")
+        with read(self._desk.db) as tx:
+            queued = runs.queued(tx)
+        at = self._planner.next_at
+        due = f"{at:%Y-%m-%d %H:%M:%SZ}" if at else "none"
+        tell_systemd(f"STATUS={self._planner.users} users, {queued} queued, {self._crew.busy} running, next run {due}")
 
     def _look_at_the_clock(self) -> None:
         """A suspended host or a clock set forward: look for due slots. A clock set back: plan all slots again."""
@@ -175,7 +180,7 @@ class Loop:
         self._trouble = str(trouble)
 
     def _pet_watchdog(self) -> None:
-        if self._watchdog is not None:
+        if self._watchdog is not None and self._crew.is_moving(self._desk.settings.run_deadline + STUCK_AFTER):
             self._every("watchdog", self._watchdog / 2, lambda: tell_systemd("WATCHDOG=1"))
 
     def _every(self, what: str, interval: timedelta, do: Callable[[], object]) -> None:

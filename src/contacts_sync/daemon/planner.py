@@ -72,6 +72,11 @@ class Planner:
         """How many users have a job."""
         return len(self._scheduler)
 
+    @property
+    def next_at(self) -> datetime | None:
+        """When the next user is due."""
+        return self._scheduler.next_at
+
     def look_again(self) -> None:
         """Compare due times with the wall clock now."""
         self._scheduler.look_again()

@@ -46,9 +46,10 @@ class Scheduler:
         self.fired = fired
         self._triggers: dict[str, SlotTrigger] = {}
         self._shared: dict[Timetable, SlotTrigger] = {}
+        self._jobs = MemoryJobStore()
         self._clock = BackgroundScheduler(
             timezone=UTC,
-            jobstores={"default": MemoryJobStore()},
+            jobstores={"default": self._jobs},
             executors={"default": ThreadPoolExecutor(1)},
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
@@ -60,6 +61,12 @@ class Scheduler:
 
     def __len__(self) -> int:
         return len(self._triggers)
+
+    @property
+    def next_at(self) -> datetime | None:
+        """When the next job fires; None without jobs."""
+        at: datetime | None = self._jobs.get_next_run_time()
+        return at
 
     def timetable_of(self, user: str) -> Timetable | None:
         """The timetable of a user that has a job."""

@@ -45,6 +45,7 @@ class Crew:
         self._freed = freed
         self._handed: SimpleQueue[Run | None] = SimpleQueue()
         self._busy = 0
+        self._begun: dict[int, float] = {}  # monotonic seconds by run
         self._lock = threading.Lock()
         self.resize(size)
 
@@ -57,6 +58,12 @@ class Crew:
     def idle(self) -> int:
         """How many more runs can start at once."""
         return max(0, self._size - self._busy)
+
+    def is_moving(self, longest: timedelta) -> bool:
+        """False if every worker has been at its run for longer than a run can take: all of them hang."""
+        with self._lock:
+            begun = list(self._begun.values())
+        return len(begun) < self._size or time.monotonic() - max(begun, default=0.0) < longest.total_seconds()
 
     def resize(self, size: int) -> None:
         """Have `size` workers from now on."""
@@ -84,6 +91,7 @@ class Crew:
 
     def _work(self) -> None:
         while (run := self._handed.get()) is not None:
+            self._begun[run.id] = time.monotonic()
             try:
                 carry_out(run, self.desk)
             except Exception:
@@ -91,6 +99,7 @@ class Crew:
             finally:
                 with self._lock:
                     self._busy -= 1
+                    self._begun.pop(run.id, None)
                 self._freed.set()
 
 

@@ -32,6 +32,11 @@ def is_due(tx: Transaction, now: datetime) -> bool:
     )
 
 
+def queued(tx: Transaction) -> int:
+    """How many runs wait, those that were put off among them."""
+    return tx.execute(select(func.count()).where(IS_QUEUED)).scalar_one()
+
+
 def overdue(tx: Transaction, since: datetime) -> int:
     """How many queued runs could have begun before `since`, and were queued before it."""
     waiting = select(func.count()).where(IS_QUEUED, sync_runs.c.not_before <= since, sync_runs.c.queued_at <= since)

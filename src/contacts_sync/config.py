@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -246,7 +247,7 @@ def _key_file(configured: str, source: Path | None, environ: Mapping[str, str]) 
     if configured:
         return Path(configured)
     credentials = environ.get("CREDENTIALS_DIRECTORY")
-    if credentials and Path(credentials, "contacts-sync.key").exists():
+    if credentials and os.access(Path(credentials, "contacts-sync.key"), os.R_OK):
         return Path(credentials, "contacts-sync.key")
     return (source.parent if source else _config_home(environ)) / "key"
 

@@ -42,9 +42,10 @@ def configure(*, level: str, format: str, stream: TextIO) -> None:  # noqa: A002
 
     Lines that go to systemd's journal say how grave they are: `journalctl -p warning` finds them (sd-daemon(3)).
     """
+    colors = stream.isatty() and not os.environ.get("NO_COLOR")
     pretty = format == "console" or (format == "auto" and stream.isatty())
     renderer: Any = (
-        structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
         if pretty
         else structlog.processors.JSONRenderer(sort_keys=True)
     )

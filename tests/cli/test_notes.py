@@ -25,8 +25,14 @@ def run(status: RunStatus, **more: Any) -> Run:
 
 
 def note(connection: Connection = ALICE, **more: Any) -> str | None:
-    plain = {"broken": None, "pause": None, "active": None, "latest": None, "daemon": True}
+    plain = {"closed": None, "broken": None, "pause": None, "active": None, "latest": None, "daemon": True}
     return note_for(connection, **{**plain, **more}, now=NOW)
+
+
+def test_a_lost_key_says_who_must_connect_again() -> None:
+    assert note(closed="no key opens a thing") == (
+        "no key opens a thing: put it back, or, if it is lost, next: contacts-sync connect alice"
+    )
 
 
 def test_there_is_nothing_to_say_when_all_is_well() -> None:

@@ -7,10 +7,11 @@ import socket
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from contacts_sync import vault
 from contacts_sync.model import Node
 from contacts_sync.store import connections, nodes
 from contacts_sync.store.engine import Database, write
-from tests.cli.given import connected, failed, now, people, reauth, store
+from tests.cli.given import connected, failed, joined, now, people, reauth, store
 from tests.operating import Operator
 
 COLUMNS = {
@@ -62,6 +63,7 @@ def test_a_disconnected_user_has_no_schedule(operator: Operator) -> None:
 
 
 def test_a_daemon_is_alive_while_its_process_is(operator: Operator) -> None:
+    operator.environ["CONTACTS_SYNC_DAEMON__HEARTBEAT"] = "1m"
     with store(operator) as db:
         beat(db)
         beat(db, worker_id="w2", pid=2**22 - 1)
@@ -85,3 +87,12 @@ def test_people_are_told_what_to_do(operator: Operator) -> None:
 
 def test_a_user_that_was_never_connected_is_three(operator: Operator) -> None:
     assert operator.json("status", "nobody", code=3)["error"]["type"] == "UnknownUser"
+
+
+def test_a_key_that_opens_nobodys_tokens_is_told_to_everybody(operator: Operator) -> None:
+    joined(operator, "alice")
+    assert "no key" not in str(operator.user("alice")["note"])
+    (operator.home / "key").write_text(vault.generate_key())
+    assert "if it is lost, next: contacts-sync connect alice" in operator.user("alice")["note"]
+    (operator.home / "key").unlink()
+    assert "no key" not in str(operator.user("alice")["note"])

@@ -12,6 +12,7 @@ from contacts_sync.model import Connection, ConnectionStatus, Pause, Run, RunSta
 def note_for(
     connection: Connection,
     *,
+    closed: str | None,
     broken: str | None,
     pause: Pause | None,
     active: Run | None,
@@ -21,8 +22,8 @@ def note_for(
 ) -> str | None:
     """The most pressing thing an operator should know about this user, or None if all is as it should be.
 
-    `broken` says what is wrong with the schedule; `active` is the queued or running run, `latest` the newest ended;
-    `daemon` is whether one lives.
+    `closed` says why no tokens open, `broken` what is wrong with the schedule; `active` is the queued or running
+    run, `latest` the newest ended; `daemon` is whether one lives.
     """
     user = typed(connection.user_id)
     if connection.status is ConnectionStatus.DISCONNECTED:
@@ -30,13 +31,22 @@ def note_for(
     if connection.status is ConnectionStatus.NEEDS_REAUTH:
         why = connection.reauth_reason or "the grant is no longer valid"
         return f"{why}; schedule paused; next: contacts-sync connect {user}"
-    if pause is not None:
-        return f"all runs are paused since {instant(pause.since)}: {pause.message}; next: {pause.hint}"
+    if (common := _common(closed, pause, user)) is not None:
+        return common
     if broken is not None:
         return f"never due: {broken}; next: contacts-sync schedule set --cron '0 2 * * *' {user}"
     if active is not None:
         return _waits(active, user, daemon=daemon, now=now)
     return _stopped(latest, user) if latest is not None else None
+
+
+def _common(closed: str | None, pause: Pause | None, user: str) -> str | None:
+    """What keeps everybody from being synced."""
+    if closed is not None:
+        return f"{closed}: put it back, or, if it is lost, next: contacts-sync connect {user}"
+    if pause is not None:
+        return f"all runs are paused since {instant(pause.since)}: {pause.message}; next: {pause.hint}"
+    return None
 
 
 def _waits(active: Run, user: str, *, daemon: bool, now: datetime) -> str | None:

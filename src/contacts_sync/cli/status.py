@@ -11,7 +11,7 @@ from contacts_sync.cli.frame import Frame, checked_user_id, json_option, now, op
 if TYPE_CHECKING:
     from contacts_sync.config import Config
     from contacts_sync.model import Connection
-    from contacts_sync.store.engine import Transaction
+    from contacts_sync.store.engine import Database, Transaction
 
 COLUMNS = {
     "user": "user_id",
@@ -39,13 +39,32 @@ def command(frame: Frame, user_id: str | None, as_json: bool) -> None:
     if user_id is not None:
         checked_user_id(user_id)
     config = frame.config()
-    with frame.store(config) as db, read(db) as tx:
-        daemons = _daemons(tx, config)
-        users = _users(tx, config, user_id, daemon=any(daemon["alive"] for daemon in daemons))
+    with frame.store(config) as db:
+        closed = _wrong_key(config, db)
+        with read(db) as tx:
+            daemons = _daemons(tx, config)
+            users = _users(tx, config, user_id, daemon=any(daemon["alive"] for daemon in daemons), closed=closed)
     if as_json:
         print_json({"daemons": daemons, "users": users})
     else:
         _show(daemons, users)
+
+
+def _wrong_key(config: Config, db: Database) -> str | None:
+    """What is wrong with a key file that opens nobody's tokens. One that can't be read from here proves nothing."""
+    from contacts_sync import vault
+    from contacts_sync.errors import KeyProblem
+    from contacts_sync.sync.keycheck import refuse_wrong_key
+
+    try:
+        vault.current_keys(config.secrets.key_file)
+    except KeyProblem:
+        return None
+    try:
+        refuse_wrong_key(db, config.secrets.key_file)
+    except KeyProblem as problem:
+        return problem.message
+    return None
 
 
 def _daemons(tx: Transaction, config: Config) -> list[dict[str, Any]]:
@@ -60,7 +79,9 @@ def _daemons(tx: Transaction, config: Config) -> list[dict[str, Any]]:
     ]
 
 
-def _users(tx: Transaction, config: Config, user_id: str | None, *, daemon: bool) -> list[dict[str, Any]]:
+def _users(
+    tx: Transaction, config: Config, user_id: str | None, *, daemon: bool, closed: str | None
+) -> list[dict[str, Any]]:
     """Everybody, or the one user. Raises `UnknownUser` for a user that was never connected."""
     from contacts_sync.cli.notes import note_for
     from contacts_sync.cli.output import instant
@@ -78,7 +99,7 @@ def _users(tx: Transaction, config: Config, user_id: str | None, *, daemon: bool
         user, schedule = one.user_id, effective(one, default)
         due, broken = next_run(one, schedule, at, config)
         run, ended = active.get(user), latest.get(user)
-        note = note_for(one, broken=broken, pause=pause, active=run, latest=ended, daemon=daemon, now=at)
+        note = note_for(one, closed=closed, broken=broken, pause=pause, active=run, latest=ended, daemon=daemon, now=at)
         return {
             **user_document(one, schedule, states.get(user, SyncState(user))),
             "next_run_at": instant(due),

@@ -85,6 +85,7 @@ def _explained(error: Exception, account: dict[str, str], subject: str) -> Excep
     if isinstance(error, GrantRejected | RequestRejected):
         return GrantRejected(
             f"Google knows no {subject} that this service account may speak for",
-            hint="check --subject, the key and this machine's clock",
+            hint="in the Admin console, Directory, Users, see that it is a user of the domain that has delegated "
+            f"{CONTACTS_SCOPE} to client id {account['client_id']}; check this machine's clock, too",
         )
     return error

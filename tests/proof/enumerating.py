@@ -1,0 +1,90 @@
+"""The loop that all of the proof's crash tests share: disturb, look, go on, compare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from contacts_sync.sandbox import Sandbox
+from contacts_sync.store import migrate
+from contacts_sync.store.engine import read
+from tests.postgres import Server
+from tests.proof.audit import findings, summary
+from tests.proof.launcher import Launcher
+from tests.proof.scenarios import Scenario
+from tests.proof.stage import Prepared, Scene, quiet
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a test has at hand."""
+
+    google: Sandbox
+    launcher: Launcher
+    folder: Path
+    server: Server | None
+
+
+def prepare(setting: Setting, scenario: Scenario, **settings: str) -> Prepared:
+    """Set the scene of a scenario, once."""
+    home = setting.folder / "home"
+    home.mkdir()
+    url = setting.server.new_database() if setting.server else f"sqlite:///{home}/store.db"
+    scene = Scene(setting.google, setting.launcher, home, url, settings)
+    scenario.before(scene)
+    return Prepared(scene, setting.server)
+
+
+def undisturbed(prepared: Prepared, scenario: Scenario) -> dict[str, Any]:
+    """The end that every disturbed run must reach as well."""
+    scene = prepared.anew()
+    ended = scene.finish(scenario.words, scene.start(*scenario.words))
+    assert ended.code == 0, ended
+    scenario.again(scene)
+    return end(scene)
+
+
+def end(scene: Scene) -> dict[str, Any]:
+    with scene.database() as db:
+        assert findings(db, scene.home / "key") == []
+        return summary(db)
+
+
+def look(scene: Scene) -> None:
+    """What a killed process left must be a store, in a state that belongs together."""
+    quiet(scene.url)
+    with scene.database() as db:
+        with read(db) as tx:
+            assert migrate.revision_of(tx) in migrate.REVISIONS
+        assert findings(db, scene.home / "key") == []
+
+
+def points(total: int, *, whole: bool) -> Iterable[int]:
+    """1 to `total`, or every fifth of them."""
+    return range(1, total + 1) if whole else range(1, total + 1, 5)
+
+
+def each(
+    prepared: Prepared,
+    scenario: Scenario,
+    expected: dict[str, Any],
+    disturb: Callable[[Scene, Any], object],
+    every: Iterable[Any],
+) -> int:
+    """Disturb a fresh scene at each point, look at what is left, go on to the end; the answer is their number."""
+    count = 0
+    for point in every:
+        scene = prepared.anew()
+        try:
+            disturb(scene, point)
+            look(scene)
+            scene.google.faults.clear()
+            scenario.again(scene)
+            assert end(scene) == expected
+        except AssertionError as failed:
+            failed.add_note(f"{scenario} at point {point}; stderr: {(scene.home / 'stderr.txt').read_text()[-2000:]}")
+            raise
+        count += 1
+    return count

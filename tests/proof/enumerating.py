@@ -11,8 +11,9 @@ from contacts_sync.sandbox import Sandbox
 from contacts_sync.store import migrate
 from contacts_sync.store.engine import read
 from tests.postgres import Server
+from tests.proof import seccomp
 from tests.proof.audit import findings, summary
-from tests.proof.launcher import Launcher
+from tests.proof.launcher import Ended, Launched, Launcher
 from tests.proof.scenarios import Scenario
 from tests.proof.stage import Prepared, Scene, quiet
 
@@ -25,6 +26,10 @@ class Setting:
     launcher: Launcher
     folder: Path
     server: Server | None
+
+    @property
+    def database(self) -> str:
+        return "PostgreSQL" if self.server else "SQLite"
 
 
 def prepare(setting: Setting, scenario: Scenario, **settings: str) -> Prepared:
@@ -52,6 +57,14 @@ def end(scene: Scene) -> dict[str, Any]:
         return summary(db)
 
 
+def watched(scene: Scene, words: tuple[str, ...], decide: Callable[[seccomp.Call, Launched], int | None]) -> Ended:
+    """Carry a command out; before each system call that matters `decide` says what becomes of it."""
+    launched = scene.start(*words, watched=True)
+    assert launched.watch
+    with seccomp.watching(launched.watch, lambda call: decide(call, launched)):
+        return scene.finish(words, launched)
+
+
 def look(scene: Scene) -> None:
     """What a killed process left must be a store, in a state that belongs together."""
     quiet(scene.url)
@@ -70,15 +83,18 @@ def each(
     prepared: Prepared,
     scenario: Scenario,
     expected: dict[str, Any],
-    disturb: Callable[[Scene, Any], object],
+    disturb: Callable[[Scene, Any], bool],
     every: Iterable[Any],
 ) -> int:
-    """Disturb a fresh scene at each point, look at what is left, go on to the end; the answer is their number."""
+    """Disturb a fresh scene at each point, look at what is left, go on to the end.
+
+    `disturb` says whether the point was reached; the answer is the number of those that were.
+    """
     count = 0
     for point in every:
         scene = prepared.anew()
         try:
-            disturb(scene, point)
+            count += disturb(scene, point)
             look(scene)
             scene.google.faults.clear()
             scenario.again(scene)
@@ -86,5 +102,4 @@ def each(
         except AssertionError as failed:
             failed.add_note(f"{scenario} at point {point}; stderr: {(scene.home / 'stderr.txt').read_text()[-2000:]}")
             raise
-        count += 1
     return count

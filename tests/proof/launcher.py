@@ -26,6 +26,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from contacts_sync.timetable import compile_schedule
 from tests.proof import seccomp
 
 PATIENCE_SECONDS = 90
@@ -147,6 +148,7 @@ def _load() -> None:
             importlib.import_module(module.name)
     for name in AHEAD_OF_USE:
         importlib.import_module(name)
+    compile_schedule("0 2 * * *", "UTC")  # which reads all the names of time zones there are
     assert threading.active_count() == 1, "a fork would lose these threads"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
-from threading import Event
+from queue import SimpleQueue
 
 import pytest
 
@@ -21,19 +21,19 @@ def test_a_process_killed_at_any_stage_of_any_exchange(setting: Setting, scenari
     prepared = prepare(setting, scenario)
     expected = undisturbed(prepared, scenario)
 
-    def kill(scene: Scene, point: tuple[int, Stage]) -> None:
+    def kill(scene: Scene, point: tuple[int, Stage]) -> bool:
         nth, stage = point
-        victim: list[Launched] = []
-        known = Event()
-        scene.google.faults.add("any", faults.at(stage, lambda: known.wait(10) and victim[0].kill()), nth=nth)
-        victim.append(scene.start(*scenario.words))
-        known.set()
-        ended = scene.finish(scenario.words, victim[0])
+        victim: SimpleQueue[Launched] = SimpleQueue()
+        scene.google.faults.add("any", faults.at(stage, lambda: victim.get(timeout=20).kill()), nth=nth)
+        launched = scene.start(*scenario.words)
+        victim.put(launched)
+        ended = scene.finish(scenario.words, launched)
         assert ended.code == -9 or (stage is Stage.END and ended.code == 0), ended
+        return True
 
     exchanges = _count(prepared, scenario)
     done = each(prepared, scenario, expected, kill, product(range(1, exchanges + 1), Stage))
-    say(f"kill -9 at HTTP stages, {scenario}, {_kind(setting)}: {done} of {exchanges * 4} points")
+    say(f"kill -9 at HTTP stages, {scenario}, {setting.database}: {done} of {exchanges * 4} points")
 
 
 def _count(prepared: Prepared, scenario: Scenario) -> int:
@@ -41,7 +41,3 @@ def _count(prepared: Prepared, scenario: Scenario) -> int:
     before = len(scene.google.requests)
     scene.finish(scenario.words, scene.start(*scenario.words))
     return len(scene.google.requests) - before
-
-
-def _kind(setting: Setting) -> str:
-    return "PostgreSQL" if setting.server else "SQLite"

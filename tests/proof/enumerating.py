@@ -37,7 +37,7 @@ def prepare(setting: Setting, scenario: Scenario, **settings: str) -> Prepared:
     home = setting.folder / "home"
     home.mkdir()
     url = setting.server.new_database() if setting.server else f"sqlite:///{home}/store.db"
-    scene = Scene(setting.google, setting.launcher, home, url, settings)
+    scene = Scene(setting.google, setting.launcher, home, url, scenario.people, settings)
     scenario.before(scene)
     return Prepared(scene, setting.server)
 
@@ -74,9 +74,9 @@ def look(scene: Scene) -> None:
         assert findings(db, scene.home / "key") == []
 
 
-def points(total: int, *, whole: bool) -> Iterable[int]:
-    """1 to `total`, or every fifth of them."""
-    return range(1, total + 1) if whole else range(1, total + 1, 5)
+def points(total: int, *, whole: bool, step: int = 5) -> range:
+    """1 to `total`; in the quick slice every fifth, or whatever `step` says."""
+    return range(1, total + 1, 1 if whole else step)
 
 
 def each(

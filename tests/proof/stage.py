@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from threading import Thread
@@ -34,6 +34,7 @@ class Scene:
     launcher: Launcher
     home: Path
     url: str
+    people: int
     settings: dict[str, str] = field(default_factory=dict)
 
     def start(self, *words: str, watched: bool = False, url: str | None = None) -> Launched:
@@ -61,9 +62,9 @@ class Scene:
                 requests.get(address, timeout=20)
 
     @contextmanager
-    def database(self) -> Iterator[Database]:
+    def database(self, *, copied: bool = True) -> Iterator[Database]:
         """The store, to look into. A SQLite store is copied first: the next command must meet what was left."""
-        with self._looked_at() as url:
+        with self._looked_at(copied=copied) as url:
             address = dialect.parse_url(url)
             path = dialect.file_of(address)
             db = Database(dialect.make_engine(address), path, path.stat().st_ino if path else None)
@@ -73,8 +74,8 @@ class Scene:
                 close(db)
 
     @contextmanager
-    def _looked_at(self) -> Iterator[str]:
-        if not self.url.startswith("sqlite"):
+    def _looked_at(self, *, copied: bool) -> Iterator[str]:
+        if not copied or not self.url.startswith("sqlite"):
             yield self.url
             return
         copy = self.home.with_name("looked-at")
@@ -104,7 +105,7 @@ class Prepared:
         _give_back(scene.google, self._grants)
         if self._server is None:
             return scene
-        return Scene(scene.google, scene.launcher, scene.home, self._copied(self._server), scene.settings)
+        return replace(scene, url=self._copied(self._server))
 
     def _copied(self, server: Server) -> str:
         name = next(self._databases)

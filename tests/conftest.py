@@ -11,6 +11,20 @@ from contacts_sync.store.engine import Database, close, open_database
 from tests.postgres import Server, serve
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--whole", action="store_true", help="every point of the proof, not only its quick slice")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What the proof has counted."""
+    reports = [report for found in terminalreporter.stats.values() for report in found]
+    properties = [kept for report in reports for kept in getattr(report, "user_properties", ())]
+    if said := sorted({str(line) for name, line in properties if name == "proof"}):
+        terminalreporter.section("proof")
+        for line in said:
+            terminalreporter.write_line(line)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
     """One server for all tests of this process."""

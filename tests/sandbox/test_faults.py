@@ -131,3 +131,13 @@ def test_a_slow_answer_comes_too_late_for_a_short_timeout(caller: Caller, google
     google.faults.add("any", faults.slow(timedelta(minutes=5)))
     with pytest.raises(requests.ReadTimeout):
         caller.session.get(google.url, timeout=0.2)
+
+
+@pytest.mark.parametrize("stage", faults.Stage)
+def test_something_can_be_done_at_each_stage_of_an_exchange(
+    caller: Caller, google: Sandbox, stage: faults.Stage
+) -> None:
+    done: list[faults.Stage] = []
+    google.faults.add("people", faults.at(stage, lambda: done.append(stage)))
+    assert caller.connections().status_code == 200
+    assert done == [stage]

@@ -13,7 +13,7 @@ import structlog
 
 from contacts_sync import logs
 from contacts_sync.config import Config
-from contacts_sync.daemon import liveness, workers
+from contacts_sync.daemon import workers
 from contacts_sync.daemon.notify import tell_systemd, watchdog_interval
 from contacts_sync.daemon.planner import Planner
 from contacts_sync.daemon.scheduler import Scheduler
@@ -54,11 +54,7 @@ class Loop:
 
     def start(self) -> None:
         """Take over: dead workers' runs, schedules, missed slots; then watch the store for changes."""
-        with write(self._desk.db) as tx:
-            dead = liveness.dead_workers(nodes.every(tx), self._desk.clock(), self._desk.heartbeat)
-            runs.take_back_dead(tx, dead, self._desk.clock())
-            for worker_id in dead:
-                nodes.leave(tx, worker_id)
+        workers.rescue(self._desk)
         self._beat()
         self._planner.start(self._desk.clock())
         threading.Thread(target=self._watch, name="watch", daemon=True).start()

@@ -15,6 +15,7 @@ from queue import SimpleQueue
 import structlog
 
 from contacts_sync import __version__
+from contacts_sync.daemon.liveness import dead_workers
 from contacts_sync.errors import StoreUnavailable
 from contacts_sync.model import Node, Run, RunStatus
 from contacts_sync.store import nodes, runs
@@ -158,6 +159,7 @@ def _unfinished(desk: Desk, run_ids: Collection[int]) -> bool:
 @contextmanager
 def _on_duty(desk: Desk) -> Iterator[None]:
     """Be known to the others, with leases kept alive, until the block ends; then leave nothing claimed."""
+    rescue(desk)
     node = node_of(desk, role="command")
     off_duty = threading.Event()
     keeper = threading.Thread(target=_keep_alive, args=(desk, node, off_duty), daemon=True)
@@ -189,6 +191,21 @@ def node_of(desk: Desk, *, role: str) -> Node:
     return Node(desk.worker_id, role, host, boot_id, os.getpid(), __version__, now, now)
 
 
+def rescue(desk: Desk) -> list[Run]:
+    """Put back into the queue, at once, what processes of this host held that are known to be dead.
+
+    The answer is the runs that were taken back.
+    """
+    now = desk.clock()
+    with write(desk.db) as tx:
+        dead = dead_workers(nodes.every(tx), now, desk.heartbeat)
+        taken = runs.take_back_dead(tx, dead, now)
+        for worker_id in dead:
+            nodes.leave(tx, worker_id)
+    _tell_taken_back(taken)
+    return taken
+
+
 def beat(desk: Desk, node: Node) -> list[Run]:
     """Heartbeat: this node lives, its leases go on, and runs of silent workers go back into the queue.
 
@@ -199,6 +216,10 @@ def beat(desk: Desk, node: Node) -> list[Run]:
         nodes.beat(tx, replace(node, heartbeat_at=now))
         runs.renew(tx, desk.worker_id, now, desk.lease)
         taken = runs.take_back(tx, now)
+    _tell_taken_back(taken)
+    return taken
+
+
+def _tell_taken_back(taken: Collection[Run]) -> None:
     for run in taken:
         log.warning("run_taken_back", user=run.user_id, run_id=run.id, status=str(run.status), starts=run.starts)
-    return taken

@@ -30,6 +30,15 @@ class Delivery(Enum):
     DRIPPED = "dripped"  # byte by byte
 
 
+class Stage(Enum):
+    """A moment of an exchange, as the server sees it."""
+
+    REQUEST = "on request"  # before the request has any effect
+    HEADERS = "after headers"
+    BODY = "mid body"
+    END = "after body"
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
     """A request that is held: wait for `arrived`, look around, `release()`."""
@@ -54,6 +63,8 @@ class Fault:
     pause: timedelta = timedelta()
     delivery: Delivery = Delivery.WHOLE
     gate: Gate | None = None
+    stage: Stage | None = None  # when `act` is called
+    act: Callable[[], object] | None = None
     needs_sync_token: bool = False  # strikes only requests that carry one
 
 
@@ -194,6 +205,11 @@ def gzip_cut() -> Fault:
 def dripping(pause: timedelta) -> Fault:
     """The real answer, byte by byte with `pause` between them: a read timeout never strikes."""
     return Fault(delivery=Delivery.DRIPPED, pause=pause)
+
+
+def at(stage: Stage, act: Callable[[], object]) -> Fault:
+    """The real answer; at that stage of it `act` is called, say to kill who waits for it."""
+    return Fault(stage=stage, act=act)
 
 
 def _wait(retry_after: str | None) -> dict[str, str]:

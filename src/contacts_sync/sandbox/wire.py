@@ -16,7 +16,7 @@ from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 from contacts_sync.sandbox.answers import Answer, Request, encode
-from contacts_sync.sandbox.faults import Delivery, Fault
+from contacts_sync.sandbox.faults import Delivery, Fault, Stage
 
 Meet = Callable[[Request], Fault]  # what trouble a request meets
 Reply = Callable[[Request], Answer]  # what Google would answer
@@ -102,6 +102,7 @@ class Handler(BaseHTTPRequestHandler):
         request = self._request(form)
         fault = server.meet(request)
         self._wait(server, fault)
+        self._reached(Stage.REQUEST, fault)
         if fault.delivery is Delivery.REFUSED:
             return self._reset()
         answer = fault.answer or server.answer(request)
@@ -129,8 +130,21 @@ class Handler(BaseHTTPRequestHandler):
             body = body[: len(body) // 2]
         if fault.delivery is Delivery.DRIPPED:
             return self._drip(body, fault.pause.total_seconds())
-        self.wfile.write(body)
-        return None
+        return self._write(body, fault)
+
+    def _write(self, body: bytes, fault: Fault) -> None:
+        half = len(body) // 2
+        self._reached(Stage.HEADERS, fault)
+        self.wfile.write(body[:half])
+        self._reached(Stage.BODY, fault)
+        self.wfile.write(body[half:])
+        self._reached(Stage.END, fault)
+
+    def _reached(self, stage: Stage, fault: Fault) -> None:
+        """Call the fault's act if this is its moment: what was written so far is on its way by then."""
+        if fault.act and fault.stage is stage:
+            self.wfile.flush()
+            fault.act()
 
     def _encoded(self, answer: Answer, fault: Fault) -> tuple[bytes, str]:
         """Google compresses only for clients that accept gzip and have the word in their User-Agent."""

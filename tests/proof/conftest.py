@@ -1,0 +1,51 @@
+"""The proof: every point of a kind instead of a sample. `pytest tests/proof --whole` takes them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from contacts_sync.sandbox import Sandbox
+from tests.postgres import Server
+from tests.proof.enumerating import Setting
+from tests.proof.launcher import Launcher
+
+Say = Callable[[str], None]
+
+
+@pytest.fixture(scope="session")
+def launcher() -> Iterator[Launcher]:
+    with Launcher() as running:
+        yield running
+
+
+@pytest.fixture
+def google() -> Iterator[Sandbox]:
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def whole(request: pytest.FixtureRequest) -> bool:
+    """Every point, or the quick slice."""
+    return bool(request.config.getoption("whole"))
+
+
+@pytest.fixture
+def say(record_property: Callable[[str, object], None]) -> Say:
+    """A line that is printed when the tests are over, also by pytest's parallel workers."""
+    return lambda line: record_property("proof", line)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def server(request: pytest.FixtureRequest) -> Server | None:
+    """The server of a PostgreSQL store, None for SQLite."""
+    found: Server | None = None if request.param == "sqlite" else request.getfixturevalue("postgres")
+    return found
+
+
+@pytest.fixture
+def setting(google: Sandbox, launcher: Launcher, tmp_path: Path, server: Server | None) -> Setting:
+    return Setting(google, launcher, tmp_path, server)

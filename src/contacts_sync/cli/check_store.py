@@ -17,7 +17,7 @@ from contacts_sync.daemon.liveness import alive
 from contacts_sync.daemon.reconcile import effective
 from contacts_sync.errors import KeyProblem, UnreadableGrant
 from contacts_sync.model import ConnectionStatus, SealedGrant
-from contacts_sync.store import connections, migrate, nodes, runs
+from contacts_sync.store import connections, migrate, nodes, runs, shared_clock
 from contacts_sync.store.engine import Database, read
 from contacts_sync.sync.desk import Desk
 from contacts_sync.sync.livecheck import try_grant
@@ -112,8 +112,8 @@ def _schedules(config: Config, db: Database) -> Finding:
 
 def _daemon(config: Config, db: Database) -> Finding:
     with read(db) as tx:
-        known = [node for node in nodes.every(tx) if node.role == "daemon"]
-    living = [node for node in known if alive(node, now(), config.daemon.heartbeat)]
+        known, at = [node for node in nodes.every(tx) if node.role == "daemon"], shared_clock.asked(tx, now())
+    living = [node for node in known if alive(node, at, config.daemon.heartbeat)]
     if living:
         others = f", and {len(living) - 1} more" if len(living) > 1 else ""
         return passed("daemon", f"alive, pid {living[0].pid} on {living[0].host}{others}")

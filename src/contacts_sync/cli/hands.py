@@ -11,7 +11,7 @@ from contacts_sync.cli.frame import now, open_desk
 from contacts_sync.config import Config
 from contacts_sync.daemon.liveness import alive
 from contacts_sync.daemon.workers import run_here
-from contacts_sync.store import nodes
+from contacts_sync.store import nodes, shared_clock
 from contacts_sync.store.engine import Database, read
 from contacts_sync.sync.desk import Desk
 from contacts_sync.sync.keycheck import refuse_wrong_key
@@ -20,8 +20,8 @@ from contacts_sync.sync.keycheck import refuse_wrong_key
 def daemon_lives(config: Config, db: Database) -> bool:
     """True if a daemon works on this store."""
     with read(db) as tx:
-        known = nodes.every(tx)
-    return any(node.role == "daemon" and alive(node, now(), config.daemon.heartbeat) for node in known)
+        known, at = nodes.every(tx), shared_clock.asked(tx, now())
+    return any(node.role == "daemon" and alive(node, at, config.daemon.heartbeat) for node in known)
 
 
 class Hands:

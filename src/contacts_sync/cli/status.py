@@ -70,10 +70,11 @@ def _wrong_key(config: Config, db: Database) -> str | None:
 def _daemons(tx: Transaction, config: Config) -> list[dict[str, Any]]:
     from contacts_sync.cli.shapes import node_document
     from contacts_sync.daemon.liveness import alive
-    from contacts_sync.store import nodes
+    from contacts_sync.store import nodes, shared_clock
 
+    at = shared_clock.asked(tx, now())
     return [
-        node_document(node, alive=alive(node, now(), config.daemon.heartbeat))
+        node_document(node, alive=alive(node, at, config.daemon.heartbeat))
         for node in nodes.every(tx)
         if node.role == "daemon"
     ]

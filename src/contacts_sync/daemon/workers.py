@@ -18,7 +18,7 @@ from contacts_sync import __version__
 from contacts_sync.daemon.liveness import dead_workers
 from contacts_sync.errors import StoreUnavailable
 from contacts_sync.model import Node, Run, RunStatus
-from contacts_sync.store import nodes, runs
+from contacts_sync.store import nodes, runs, shared_clock
 from contacts_sync.store.engine import read, write
 from contacts_sync.sync.desk import Desk
 from contacts_sync.sync.run import carry_out
@@ -197,8 +197,9 @@ def rescue(desk: Desk) -> list[Run]:
     The answer is the runs that were taken back.
     """
     now = desk.clock()
+    shared_clock.compare(desk.db, now)
     with write(desk.db) as tx:
-        dead = dead_workers(nodes.every(tx), now, desk.heartbeat)
+        dead = dead_workers(nodes.every(tx), shared_clock.shared(tx, now), desk.heartbeat)
         taken = runs.take_back_dead(tx, dead, now)
         for worker_id in dead:
             nodes.leave(tx, worker_id)
@@ -212,6 +213,7 @@ def beat(desk: Desk, node: Node) -> list[Run]:
     The answer is the runs that were taken back.
     """
     now = desk.clock()
+    shared_clock.compare(desk.db, now)
     with write(desk.db) as tx:
         nodes.beat(tx, replace(node, heartbeat_at=now))
         runs.renew(tx, desk.worker_id, now, desk.lease)

@@ -199,6 +199,14 @@ def announce(tx: Connection) -> None:
         tx.execute(select(func.pg_notify(CHANNEL, "")))
 
 
+def server_clock(tx: Connection) -> datetime | None:
+    """What the database server's clock says; None where the database is a file."""
+    if not is_server(tx.dialect):
+        return None
+    now: datetime = tx.execute(select(func.clock_timestamp(type_=DateTime(timezone=True)))).scalar_one()
+    return now
+
+
 def lock_for_migration(tx: Connection) -> None:
     """One migrator at a time, however long it takes. On SQLite the write transaction itself is that lock."""
     if is_server(tx.dialect):

@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from sqlalchemy import delete, select, update
 from contacts_sync.errors import DaemonRunning, StoreUnavailable
 from contacts_sync.model import Node, Pause
 from contacts_sync.store import dialect, tables
+from contacts_sync.store.shared_clock import shared
 from contacts_sync.store.transactions import Database, Transaction
 
 PAUSE = [tables.pauses.c[name] for name in Pause.__slots__]
@@ -24,7 +26,8 @@ PAUSE = [tables.pauses.c[name] for name in Pause.__slots__]
 
 
 def beat(tx: Transaction, node: Node) -> None:
-    """This process is alive."""
+    """This process is alive; `heartbeat_at` is by our own clock."""
+    node = replace(node, heartbeat_at=shared(tx, node.heartbeat_at))
     values = {name: getattr(node, name) for name in Node.__slots__}
     tx.execute(
         dialect.upsert(tx, tables.nodes)

@@ -13,6 +13,7 @@ from contacts_sync.model import ConnectionStatus, Run, RunStatus
 from contacts_sync.store import dialect
 from contacts_sync.store.chunks import chunks
 from contacts_sync.store.run_rows import run_of
+from contacts_sync.store.shared_clock import shared
 from contacts_sync.store.states import note_failure
 from contacts_sync.store.tables import IS_QUEUED, IS_RUNNING, connections, pauses, sync_runs
 from contacts_sync.store.transactions import Transaction
@@ -69,7 +70,7 @@ def claim(
         .values(
             status=RunStatus.RUNNING,
             worker_id=worker_id,
-            lease_expires_at=now + lease,
+            lease_expires_at=shared(tx, now) + lease,
             starts=sync_runs.c.starts + 1,
             started_at=func.coalesce(sync_runs.c.started_at, now),
         )
@@ -125,7 +126,7 @@ def _cancel_orphans(tx: Transaction, ids: list[int], now: datetime) -> None:
 def renew(tx: Transaction, worker_id: str, now: datetime, lease: timedelta) -> int:
     """Renew the leases of all runs of a worker; the answer is their number."""
     mine = update(sync_runs).where(IS_RUNNING, sync_runs.c.worker_id == worker_id)
-    return tx.execute(mine.values(lease_expires_at=now + lease)).rowcount
+    return tx.execute(mine.values(lease_expires_at=shared(tx, now) + lease)).rowcount
 
 
 def release(tx: Transaction, worker_id: str, now: datetime) -> int:
@@ -141,7 +142,7 @@ def take_back(tx: Transaction, now: datetime, *, limit_take_backs: int = 3) -> l
 
     A run that is taken back for the `limit_take_backs`-th time fails: it seems to kill its workers.
     """
-    return _take_back(tx, sync_runs.c.lease_expires_at < now, now, limit_take_backs)
+    return _take_back(tx, sync_runs.c.lease_expires_at < shared(tx, now), now, limit_take_backs)
 
 
 def take_back_dead(

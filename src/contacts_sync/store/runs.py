@@ -37,6 +37,7 @@ from contacts_sync.store.run_rows import (
     require,
     run_of,
 )
+from contacts_sync.store.shared_clock import shared
 from contacts_sync.store.states import note_failure, note_success
 from contacts_sync.store.tables import IS_RUNNING, parked_removals, sync_runs
 from contacts_sync.store.transactions import Transaction
@@ -86,7 +87,11 @@ def hold(
     Raises `LeaseLost` if the run is no longer this worker's: taken back, cancelled, or its user disconnected.
     """
     grown = {name: sync_runs.c[name] + getattr(counters, name) for name in COUNTERS if getattr(counters, name)}
-    held = update(sync_runs).where(_is_owned(run, worker_id)).values({**grown, "lease_expires_at": now + lease})
+    held = (
+        update(sync_runs)
+        .where(_is_owned(run, worker_id))
+        .values({**grown, "lease_expires_at": shared(tx, now) + lease})
+    )
     if tx.execute(held).rowcount == 0:
         raise _lost(run)
 

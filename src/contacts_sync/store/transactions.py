@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeAlias
 
@@ -18,6 +19,13 @@ from contacts_sync.store import dialect, trouble
 Transaction: TypeAlias = Connection
 
 
+@dataclass(slots=True)
+class Skew:
+    """How far the database server's clock was ahead of ours when we last looked; nothing without a server."""
+
+    ahead: timedelta = timedelta(0)
+
+
 @dataclass(frozen=True, slots=True)
 class Database:
     """An open store. `path` is the file of a SQLite store, None for a server; `inode` identifies it."""
@@ -25,6 +33,7 @@ class Database:
     engine: Engine = field(repr=False)
     path: Path | None
     inode: int | None
+    skew: Skew = field(default_factory=Skew, repr=False)
     writer: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
 
@@ -66,7 +75,7 @@ def translated() -> Iterator[None]:
 def _connected(db: Database, mode: str) -> Iterator[Transaction]:
     check_file(db)
     with db.engine.connect() as connection:
-        tx = connection.execution_options(**dialect.options(db.engine, mode))
+        tx = connection.execution_options(**dialect.options(db.engine, mode), ahead=db.skew.ahead)
         tx.begin()
         yield tx
 

@@ -1,0 +1,30 @@
+"""One clock for leases and heartbeats, whatever the clocks of the hosts say: the database server's, if there is one."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from contacts_sync.store import dialect
+from contacts_sync.store.transactions import Database, Transaction, read
+
+NOTICEABLE = timedelta(seconds=1)  # less is the time that asking takes
+
+
+def compare(db: Database, now: datetime) -> timedelta:
+    """See how far the server's clock is ahead of ours, to be asked again at every heartbeat; the answer is that."""
+    with read(db) as tx:
+        theirs = dialect.server_clock(tx)
+    ahead = theirs - now if theirs is not None else timedelta(0)
+    db.skew.ahead = ahead if abs(ahead) > NOTICEABLE else timedelta(0)
+    return db.skew.ahead
+
+
+def shared(tx: Transaction, now: datetime) -> datetime:
+    """Our `now` as the shared clock tells it, by the latest comparison."""
+    ahead: timedelta = tx.get_execution_options()["ahead"]
+    return now + ahead
+
+
+def asked(tx: Transaction, now: datetime) -> datetime:
+    """The shared clock itself, for who looks only once."""
+    return dialect.server_clock(tx) or now

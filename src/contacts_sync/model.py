@@ -182,8 +182,17 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
+class End:
+    """How and when a run ended. `error_type` is None for a success."""
+
+    user_id: str
+    error_type: str | None
+    finished_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Pause:
-    """The operator's trouble that keeps everybody's runs waiting."""
+    """What keeps everybody's runs waiting: the operator's trouble, or an outage."""
 
     error_type: str
     message: str

@@ -52,3 +52,12 @@ def test_a_server_is_backed_up_by_its_own_tools(operator: Operator, postgres: Se
     operator.environ["CONTACTS_SYNC_DATABASE__URL"] = postgres.new_database()
     operator.run("db", "upgrade")
     assert "pg_dump" in operator.run("db", "backup", "x.db", code=78).stderr
+
+
+def test_a_store_is_checked_and_what_is_wrong_has_a_cure(operator: Operator) -> None:
+    joined(operator, "alice", people=2)
+    operator.run("run-now", "alice")
+    assert operator.json("db", "check") == {"ok": True, "breaches": []}
+    with closing(sqlite3.connect(operator.home / "store.db")) as store, store:
+        store.execute("DELETE FROM oauth_tokens")
+    assert "contacts-sync connect USER" in operator.run("db", "check", code=1).stdout

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from contacts_sync.errors import LeaseLost
-from contacts_sync.model import Pause, RunStatus
+from contacts_sync.model import Pause, RunKind, RunStatus
 from contacts_sync.store import connections, nodes, runs
 from contacts_sync.store.engine import Database, close, open_database, read, write
 from tests.store.given import LEASE, MINUTE, NOW, claimed, connected, now_of, queued, running
@@ -214,3 +214,16 @@ def test_a_lease_is_not_over_before_its_time(db: Database) -> None:
     with write(db) as tx:
         runs.hold(tx, run, "w1", NOW + timedelta(seconds=59), LEASE)
         assert runs.take_back(tx, NOW + timedelta(seconds=100)) == []
+
+
+def test_full_syncs_are_rationed_and_let_others_pass(db: Database) -> None:
+    for number, kind in enumerate((RunKind.FULL,) * 3 + (RunKind.INCREMENTAL,) * 2):
+        connected(db, f"u{number}")
+        queued(db, f"u{number}", NOW + number * timedelta(seconds=1), kind=kind)
+    got = claimed(db, now=NOW + MINUTE, limit=4, full_limit=1)
+    assert [run.user_id for run in got] == ["u0", "u3", "u4"]
+    with read(db) as tx:
+        assert not runs.is_due(tx, NOW + MINUTE, full_too=False)
+        assert runs.is_due(tx, NOW + MINUTE)
+    assert claimed(db, now=NOW + MINUTE, limit=4, full_limit=0) == []
+    assert len(claimed(db, now=NOW + MINUTE, limit=4, full_limit=4)) == 2

@@ -166,3 +166,21 @@ def test_a_wrong_key_is_found_at_start_and_blames_no_user(operator: Operator) ->
         key.write_text(operator.run("key", "generate").stdout)
         assert "opens any" in operator.run("run-now", "alice", code=1).stderr
     assert operator.user("alice")["status"] == "connected"
+
+
+def test_a_daemon_whose_store_is_locked_still_stops_with_0_and_loses_no_run(tmp_path: Path, google: Sandbox) -> None:
+    operator = Operator(tmp_path, google, f"sqlite:///{tmp_path}/store.db", DAEMON__SHUTDOWN_GRACE="1s")
+    google.world.add_account(ALICE).add_people(3)
+    operator.init()
+    operator.connect("alice", account=ALICE)
+    gate = google.faults.hold("people")
+    with operator.daemon() as process:
+        assert gate.arrived.wait(30)
+        with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 0
+            other.rollback()
+    gate.release()
+    with operator.daemon():
+        wait_until(lambda: operator.runs("--status", "succeeded"))

@@ -27,7 +27,7 @@ COMMANDS = {
     "check": ("check", "Check configuration, store, keys and Google."),
     "config": ("config", "Show and validate the configuration."),
     "key": ("key", "Make encryption keys."),
-    "db": ("db", "Upgrade the store, back it up."),
+    "db": ("db", "Upgrade, check and back up the store."),
     "completion": ("completion", "Print the completion script for a shell."),
 }
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from contacts_sync.cli.frame import Frame, json_option, pass_frame
+from contacts_sync.cli.frame import Frame, json_option, now, pass_frame
 
 
 @click.group("db")
 def command() -> None:
-    """Upgrade the store, back it up, or say which revision it has."""
+    """Upgrade, check and back up the store, or say which revision it has."""
 
 
 @command.command("upgrade")
@@ -34,6 +34,30 @@ def current(frame: Frame, as_json: bool) -> None:
     Example: contacts-sync db current
     """
     _report(frame, as_json, create=False)
+
+
+@command.command("check")
+@json_option
+@pass_frame
+def check(frame: Frame, as_json: bool) -> int:
+    """Look through the whole store for what must not be there; exit code 1 if something is.
+
+    Example: contacts-sync db check
+    """
+    from contacts_sync.cli.output import print_json, say
+    from contacts_sync.store import fsck
+    from contacts_sync.store.engine import read
+
+    with frame.store(frame.config()) as db, read(db) as tx:
+        found = list(fsck.breaches(tx, now()))
+    if as_json:
+        listed = [{"rule": one.rule, "count": one.count, "cure": one.cure} for one in found]
+        print_json({"ok": not found, "breaches": listed})
+    else:
+        for one in found:
+            say(f"FAIL  {one.rule}: broken {one.count} times (next: {one.cure})")
+        say("the store is sound" if not found else f"{len(found)} rules are broken")
+    return 1 if found else 0
 
 
 @command.command("backup")

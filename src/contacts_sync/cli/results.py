@@ -13,6 +13,7 @@ from contacts_sync.errors import (
     GrantRejected,
     MassDeletion,
     OperatorTrouble,
+    PassingTrouble,
     RunDeferred,
     ScopeMissing,
     UnreadableGrant,
@@ -97,7 +98,8 @@ def _trouble(result: Result) -> ContactsSyncError | None:
     if not result.put_off:
         return None
     if result.pause is not None:
-        return OperatorTrouble(result.pause.message, hint=result.pause.hint)
+        kind = PassingTrouble if result.pause.error_type == PassingTrouble.__name__ else OperatorTrouble
+        return kind(result.pause.message, hint=result.pause.hint)
     return None if result.failed or result.needy or result.gone else _deferred(result.put_off)
 
 

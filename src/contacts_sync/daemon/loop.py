@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from queue import SimpleQueue
@@ -81,10 +82,15 @@ class Loop:
         while self._crew.busy and time.monotonic() < grace and not hurry():
             self._wake.wait(SHORTEST_LOOK.total_seconds())
             self._wake.clear()
-            self._every("heartbeat", self._config.daemon.heartbeat, self._beat)
+            self._every("heartbeat", self._config.daemon.heartbeat, lambda: _try(self._beat, SHORTEST_LOOK))
             self._pet_watchdog()
         self._desk.stop.set()
         self._crew.dismiss(LAST_PAGE)
+        if not _try(self._leave, LAST_PAGE):
+            log.error("store_unavailable", hint="the runs it held are taken back at the next start")
+
+    def _leave(self) -> None:
+        """Hold nothing any more."""
         with write(self._desk.db, durable=True) as tx:
             put_back = runs.release(tx, self._desk.worker_id, self._desk.clock())
             nodes.leave(tx, self._desk.worker_id)
@@ -190,6 +196,19 @@ class Loop:
         if due:
             self._last[what] = now
         return due
+
+
+def _try(do: Callable[[], object], patience: timedelta) -> bool:
+    """True if `do` was done within `patience`: a daemon that stops doesn't wait for a locked store."""
+    done = threading.Event()
+
+    def work() -> None:
+        with suppress(StoreUnavailable):
+            do()
+            done.set()
+
+    threading.Thread(target=work, name="last-words", daemon=True).start()
+    return done.wait(patience.total_seconds())
 
 
 def _wall_ahead(now: datetime) -> timedelta:

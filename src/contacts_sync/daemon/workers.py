@@ -17,7 +17,7 @@ import structlog
 from contacts_sync import __version__
 from contacts_sync.daemon.liveness import dead_workers
 from contacts_sync.errors import StoreUnavailable
-from contacts_sync.model import Node, Run, RunStatus
+from contacts_sync.model import Node, Run, RunKind, RunStatus
 from contacts_sync.store import nodes, runs, shared_clock
 from contacts_sync.store.engine import read, write
 from contacts_sync.sync.desk import Desk
@@ -25,6 +25,7 @@ from contacts_sync.sync.run import carry_out
 
 log = structlog.get_logger()
 
+LEAST_FULL, FULL_SHARE = 4, 4  # full syncs side by side: four, or a quarter of the workers
 LOOK_EVERY = timedelta(milliseconds=200)
 PATIENCE = timedelta(seconds=5)  # for runs to reach a page boundary after Ctrl-C
 
@@ -46,6 +47,7 @@ class Crew:
         self._freed = freed
         self._handed: SimpleQueue[Run | None] = SimpleQueue()
         self._busy = 0
+        self._full = 0
         self._begun: dict[int, float] = {}  # monotonic seconds by run
         self._lock = threading.Lock()
         self.resize(size)
@@ -59,6 +61,11 @@ class Crew:
     def idle(self) -> int:
         """How many more runs can start at once."""
         return max(0, self._size - self._busy)
+
+    @property
+    def idle_for_full(self) -> int:
+        """How many full syncs more can start: a few at a time, lest their quota and the memory run out."""
+        return max(0, min(self.idle, max(LEAST_FULL, self._size // FULL_SHARE) - self._full))
 
     def is_moving(self, longest: timedelta) -> bool:
         """False if every worker has been at its run for longer than a run can take: all of them hang."""
@@ -78,6 +85,7 @@ class Crew:
         """Give claimed runs to the workers."""
         with self._lock:
             self._busy += len(claimed)
+            self._full += sum(run.kind is RunKind.FULL for run in claimed)
         for run in claimed:
             self._handed.put(run)
 
@@ -100,6 +108,7 @@ class Crew:
             finally:
                 with self._lock:
                     self._busy -= 1
+                    self._full -= run.kind is RunKind.FULL
                     self._begun.pop(run.id, None)
                 self._freed.set()
 
@@ -110,7 +119,7 @@ def claim_for(crew: Crew, run_ids: Collection[int] | None = None) -> int:
     if not crew.idle:
         return 0
     with read(desk.db) as tx:
-        if not runs.is_due(tx, desk.clock()):
+        if not runs.is_due(tx, desk.clock(), full_too=crew.idle_for_full > 0):
             return 0
     with write(desk.db) as tx:
         claimed = runs.claim(
@@ -119,6 +128,7 @@ def claim_for(crew: Crew, run_ids: Collection[int] | None = None) -> int:
             now=desk.clock(),
             lease=desk.lease,
             limit=crew.idle,
+            full_limit=crew.idle_for_full,
             run_ids=run_ids,
         )
     crew.hand_out(claimed)

@@ -41,7 +41,7 @@ from contacts_sync.errors import StoreUnusable
 
 APPLICATION_ID = int.from_bytes(b"cSyn")  # in the header of every SQLite store of ours
 PAGE_SIZE = 16_384  # a payload of a few kilobytes stays on one page
-BUSY_TIMEOUT_SECONDS = 30
+BUSY_TIMEOUT_SECONDS = 10  # a call into SQLite hears no signal: a daemon that shall stop waits as long
 CHANNEL = "contacts_sync"  # where PostgreSQL tells other processes that there is something to do
 MIGRATION_LOCK = int.from_bytes(b"contacts")  # the advisory lock of whoever migrates
 
@@ -197,6 +197,15 @@ def announce(tx: Connection) -> None:
     """Wake those who watch the store once this transaction commits. On SQLite they notice by themselves."""
     if is_server(tx.dialect):
         tx.execute(select(func.pg_notify(CHANNEL, "")))
+
+
+def damage(tx: Connection) -> list[str]:
+    """What is broken below the tables, where the database can be asked: a line each."""
+    if is_server(tx.dialect):
+        return []
+    found = [str(row[0]) for row in tx.exec_driver_sql("PRAGMA integrity_check(20)")]
+    strangers = [f"{row[0]} row {row[1]} refers to nothing" for row in tx.exec_driver_sql("PRAGMA foreign_key_check")]
+    return [line for line in found if line != "ok"] + strangers
 
 
 def server_clock(tx: Connection) -> datetime | None:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, func, select, true, update
 
 from contacts_sync.errors import RunAbandoned
-from contacts_sync.model import ConnectionStatus, Run, RunStatus
+from contacts_sync.model import ConnectionStatus, Run, RunKind, RunStatus
 from contacts_sync.store import dialect
 from contacts_sync.store.chunks import chunks
 from contacts_sync.store.run_rows import run_of
@@ -20,17 +20,18 @@ from contacts_sync.store.transactions import Transaction
 
 PROBE_INTERVAL = timedelta(minutes=1)
 BACK_IN_THE_QUEUE = {"status": RunStatus.QUEUED, "worker_id": None, "lease_expires_at": None}
+IS_FULL, IS_NOT_FULL = sync_runs.c.kind == RunKind.FULL, sync_runs.c.kind != RunKind.FULL
 ONE_ATTEMPT_LESS = case((sync_runs.c.attempts > 0, sync_runs.c.attempts - 1), else_=0)
 
 
-def is_due(tx: Transaction, now: datetime) -> bool:
-    """True if `claim` would find a run: a look that needs no write transaction."""
+def is_due(tx: Transaction, now: datetime, *, full_too: bool = True) -> bool:
+    """True if `claim` would find a run, or one that isn't full: a look that needs no write transaction."""
     waiting = tx.execute(select(pauses.c.next_probe_at)).scalar()
     if waiting is not None and waiting > now:
         return False
-    return (
-        tx.execute(select(sync_runs.c.id).where(IS_QUEUED, sync_runs.c.not_before <= now).limit(1)).first() is not None
-    )
+    among = true() if full_too else IS_NOT_FULL
+    due = select(sync_runs.c.id).where(IS_QUEUED, sync_runs.c.not_before <= now, among)
+    return tx.execute(due.limit(1)).first() is not None
 
 
 def queued(tx: Transaction) -> int:
@@ -52,16 +53,19 @@ def claim(
     lease: timedelta,
     limit: int,
     run_ids: Collection[int] | None = None,
+    full_limit: int | None = None,
 ) -> list[Run]:
     """Claim the oldest due runs (of `run_ids` only, if given) for a worker; no two workers ever get the same.
 
+    At most `full_limit` of them are full syncs: they are rationed, since Google gives them a quota of their own.
     While everybody is paused, one run a minute is claimed as a probe. A run whose user isn't connected is
     cancelled.
     """
     paused = tx.execute(select(pauses.c.next_probe_at)).first() is not None
     if paused and not _take_probe(tx, now):
         return []
-    ids = _due_ids(tx, now, 1 if paused else limit, run_ids)
+    at_most = 1 if paused else limit
+    ids = _due_ids(tx, now, at_most, at_most if full_limit is None or paused else full_limit, run_ids)
     if not ids:
         return []
     claimed = tx.execute(
@@ -84,10 +88,22 @@ def _take_probe(tx: Transaction, now: datetime) -> bool:
     return tx.execute(taken).rowcount == 1
 
 
-def _due_ids(tx: Transaction, now: datetime, limit: int, run_ids: Collection[int] | None) -> list[int]:
-    found: list[int] = []
+def _due_ids(tx: Transaction, now: datetime, limit: int, full_limit: int, run_ids: Collection[int] | None) -> list[int]:
+    """The oldest come first, but those beyond the ration of full syncs let others pass."""
+    if full_limit >= limit:
+        found = _due_among(tx, now, limit, run_ids, true())
+    else:
+        full = _due_among(tx, now, full_limit, run_ids, IS_FULL) if full_limit > 0 else []
+        found = sorted(full + _due_among(tx, now, limit, run_ids, IS_NOT_FULL))[:limit]
+    return [id_ for _, id_ in found]
+
+
+def _due_among(
+    tx: Transaction, now: datetime, limit: int, run_ids: Collection[int] | None, kind: ColumnElement[bool]
+) -> list[tuple[datetime, int]]:
+    found: list[tuple[datetime, int]] = []
     for among in _among(run_ids):
-        found += _lock_due(tx, now, limit - len(found), among)
+        found += _lock_due(tx, now, limit - len(found), among & kind)
         if len(found) >= limit:
             break
     return found
@@ -100,10 +116,10 @@ def _among(run_ids: Collection[int] | None) -> Iterator[ColumnElement[bool]]:
         yield from (sync_runs.c.id.in_(chunk) for chunk in chunks(sorted(run_ids)))
 
 
-def _lock_due(tx: Transaction, now: datetime, limit: int, among: ColumnElement[bool]) -> list[int]:
-    """Ids of due runs of connected users, locked against other claims where the database locks rows."""
+def _lock_due(tx: Transaction, now: datetime, limit: int, among: ColumnElement[bool]) -> list[tuple[datetime, int]]:
+    """When due, and the ids, of due runs of connected users, locked against other claims where rows can be."""
     query = (
-        select(sync_runs.c.id, connections.c.status)
+        select(sync_runs.c.not_before, sync_runs.c.id, connections.c.status)
         .outerjoin(connections, connections.c.user_id == sync_runs.c.user_id)
         .where(IS_QUEUED, sync_runs.c.not_before <= now, among)
         .order_by(sync_runs.c.not_before, sync_runs.c.id)
@@ -112,9 +128,9 @@ def _lock_due(tx: Transaction, now: datetime, limit: int, among: ColumnElement[b
     )
     while True:
         due = tx.execute(query).all()
-        orphans = [id_ for id_, status in due if status != ConnectionStatus.CONNECTED]
+        orphans = [id_ for _, id_, status in due if status != ConnectionStatus.CONNECTED]
         if not orphans:
-            return [id_ for id_, _ in due]
+            return [(not_before, id_) for not_before, id_, _ in due]
         _cancel_orphans(tx, orphans, now)
 
 

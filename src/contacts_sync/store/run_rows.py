@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, RowMapping, delete, func, select
 
 from contacts_sync.errors import UnknownItem
-from contacts_sync.model import Counters, Run, RunKind, RunStatus, Trigger
+from contacts_sync.model import Counters, End, Run, RunKind, RunStatus, Trigger
 from contacts_sync.store.chunks import chunks
 from contacts_sync.store.tables import IS_ACTIVE, sync_runs, sync_states
 from contacts_sync.store.transactions import Transaction
@@ -58,6 +58,14 @@ def latest_ended(tx: Transaction) -> dict[str, Run]:
         .group_by(sync_runs.c.user_id)
     )
     return {run.user_id: run for run in _select(tx, sync_runs.c.id.in_(by_user))}
+
+
+def latest_ends(tx: Transaction, limit: int) -> list[End]:
+    """The newest ends of runs, whoever's, newest first."""
+    columns = [sync_runs.c[name] for name in End.__slots__]
+    ended = sync_runs.c.status.in_((RunStatus.SUCCEEDED, RunStatus.FAILED))
+    query = select(*columns).where(ended).order_by(sync_runs.c.finished_at.desc()).limit(limit)
+    return [End(**row) for row in tx.execute(query).mappings()]
 
 
 def approval_of(tx: Transaction, run_id: int) -> Run | None:

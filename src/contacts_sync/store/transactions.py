@@ -50,7 +50,7 @@ def write(db: Database, *, durable: bool = False) -> Iterator[Transaction]:
     """A transaction that commits at the end of the block and is rolled back by any exception.
 
     `durable`: what it commits survives a power cut (PostgreSQL always does so; SQLite's file costs an fsync).
-    Raises `StoreUnavailable` if others hold the store for longer than half a minute.
+    Raises `StoreUnavailable` if others hold the store for longer than ten seconds.
     """
     with translated(), _turn(db), _connected(db, "durable" if durable else "write") as tx:
         yield tx

@@ -10,6 +10,7 @@ from contacts_sync import logs
 from contacts_sync.errors import (
     Interrupted,
     LeaseLost,
+    PassingTrouble,
     Remedy,
     ScopeMissing,
     StoreUnavailable,
@@ -19,7 +20,7 @@ from contacts_sync.errors import (
 from contacts_sync.model import Counters, Outcome, Pause, Run, RunStatus
 from contacts_sync.store import connections, nodes, runs
 from contacts_sync.store.engine import Transaction, read, write
-from contacts_sync.sync import retry
+from contacts_sync.sync import outage, retry
 from contacts_sync.sync.desk import Desk
 
 log = structlog.get_logger()
@@ -54,12 +55,28 @@ def _settle(run: Run, error: Exception, desk: Desk) -> None:
             _defer(tx, current, error, desk)
         elif _remedy(error) is Remedy.PAUSE_ALL:
             _pause_all(tx, current, error, desk)
+        elif _is_outage(tx, current, error, desk):
+            _pause_all(tx, current, _everybodys(error), desk)
         else:
             _fail(tx, current, error, desk)
 
 
 def _remedy(error: Exception) -> Remedy:
     return error.remedy if isinstance(error, SyncError) else Remedy.FAIL
+
+
+def _is_outage(tx: Transaction, run: Run, error: Exception, desk: Desk) -> bool:
+    """Passing trouble that has outlived its attempts, and not only here; while it lasts, a probe's failure is more."""
+    if not retry.is_passing(error):
+        return False
+    known = nodes.pause(tx)
+    if known is not None:
+        return known.error_type == PassingTrouble.__name__
+    return outage.is_outage(runs.latest_ends(tx, outage.USERS - 1), run.user_id, desk.clock())
+
+
+def _everybodys(error: Exception) -> PassingTrouble:
+    return PassingTrouble(f"Google fails for everybody: {error}", hint=outage.HINT)
 
 
 def _defer(tx: Transaction, run: Run, error: Exception, desk: Desk) -> None:
@@ -78,8 +95,14 @@ def _pause_all(tx: Transaction, run: Run, error: Exception, desk: Desk) -> None:
     since = known.since if known else now
     nodes.set_pause(tx, Pause(type(error).__name__, str(error), hint, since, now + PROBE_INTERVAL))
     runs.put_back(tx, run, desk.worker_id, now)
-    if known is None or known.message != str(error):
+    if known is None or _is_news(known, error):
         log.error("all_runs_paused", error_type=type(error).__name__, error=str(error), hint=hint)
+
+
+def _is_news(known: Pause, error: Exception) -> bool:
+    """An outage is told once, in whatever words it goes on; another trouble of the operator's is another story."""
+    is_outage = known.error_type == type(error).__name__ == PassingTrouble.__name__
+    return not is_outage and known.message != str(error)
 
 
 def _fail(tx: Transaction, run: Run, error: Exception, desk: Desk) -> None:

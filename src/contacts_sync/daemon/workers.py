@@ -46,6 +46,7 @@ class Crew:
         self._freed = freed
         self._handed: SimpleQueue[Run | None] = SimpleQueue()
         self._busy = 0
+        self._unrecorded: set[int] = set()
         self._lock = threading.Lock()
         self.resize(size)
 
@@ -74,6 +75,18 @@ class Crew:
         for run in claimed:
             self._handed.put(run)
 
+    def put_back_unrecorded(self) -> None:
+        """Queue again the runs whose end the store didn't take. Raises `StoreUnavailable` while it still doesn't.
+
+        Nobody else would: their leases are renewed as long as this process lives.
+        """
+        ids = frozenset(self._unrecorded)
+        if ids:
+            with write(self.desk.db) as tx:
+                runs.release(tx, self.desk.worker_id, self.desk.clock(), ids)
+            with self._lock:
+                self._unrecorded -= ids
+
     def dismiss(self, patience: timedelta) -> bool:
         """Let the workers go; the answer is whether all had finished within `patience`."""
         self.resize(0)
@@ -85,13 +98,16 @@ class Crew:
 
     def _work(self) -> None:
         while (run := self._handed.get()) is not None:
+            recorded = False
             try:
-                carry_out(run, self.desk)
+                recorded = carry_out(run, self.desk).run.status is not RunStatus.RUNNING
             except Exception:
                 log.exception("worker_error", run_id=run.id, user=run.user_id)
             finally:
                 with self._lock:
                     self._busy -= 1
+                    if not recorded:
+                        self._unrecorded.add(run.id)
                 self._freed.set()
 
 
@@ -127,6 +143,7 @@ def run_here(desk: Desk, run_ids: Collection[int]) -> None:
     with _on_duty(desk):
         try:
             while not desk.stop.is_set() and (_unfinished(desk, run_ids) or crew.busy):
+                crew.put_back_unrecorded()
                 claim_for(crew, run_ids)
                 freed.wait(LOOK_EVERY.total_seconds())
                 freed.clear()

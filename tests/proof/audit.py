@@ -11,6 +11,7 @@ from typing import Any
 
 from contacts_sync import vault
 from contacts_sync.errors import UnreadableGrant
+from contacts_sync.store import tables
 from contacts_sync.store.engine import Database
 from tests.inside import copy_of, rows
 
@@ -95,3 +96,9 @@ def summary(db: Database) -> dict[str, Any]:
         "unfinished": rows(db, "SELECT user_id FROM sync_runs WHERE status IN ('queued', 'running') ORDER BY user_id"),
         "failed": Counter(rows(db, "SELECT user_id FROM sync_runs WHERE status = 'failed'")),
     }
+
+
+def everything(db: Database) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table but the heartbeats."""
+    names = sorted(tables.metadata.tables.keys() - {tables.nodes.name})
+    return {name: sorted(rows(db, f"SELECT * FROM {name}"), key=repr) for name in names}

@@ -29,7 +29,7 @@ from typing import Any, Self
 from contacts_sync.timetable import compile_schedule
 from tests.proof import seccomp
 
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 60
 LARGEST_MESSAGE = 1 << 17
 PR_SET_PDEATHSIG = 1
 AHEAD_OF_USE = ("alembic.command", "alembic.config", "psycopg", "sqlalchemy.dialects.sqlite", "concurrent.futures")

@@ -124,6 +124,7 @@ class Loop:
         if self._changed.is_set():
             self._changed.clear()
             self._planner.refresh()
+        self._crew.put_back_unrecorded()
         queued = self._planner.queue_fired(self._desk.clock())
         if woken or queued or self._is_due("claim", self._config.daemon.poll_interval):
             self._claim()

@@ -49,6 +49,7 @@ class Crew:
         self._busy = 0
         self._full = 0
         self._begun: dict[int, float] = {}  # monotonic seconds by run
+        self._unrecorded: set[int] = set()
         self._lock = threading.Lock()
         self.resize(size)
 
@@ -89,6 +90,18 @@ class Crew:
         for run in claimed:
             self._handed.put(run)
 
+    def put_back_unrecorded(self) -> None:
+        """Queue again the runs whose end the store didn't take. Raises `StoreUnavailable` while it still doesn't.
+
+        Nobody else would: their leases are renewed as long as this process lives.
+        """
+        ids = frozenset(self._unrecorded)
+        if ids:
+            with write(self.desk.db) as tx:
+                runs.release(tx, self.desk.worker_id, self.desk.clock(), ids)
+            with self._lock:
+                self._unrecorded -= ids
+
     def dismiss(self, patience: timedelta) -> bool:
         """Let the workers go; the answer is whether all had finished within `patience`."""
         self.resize(0)
@@ -101,8 +114,9 @@ class Crew:
     def _work(self) -> None:
         while (run := self._handed.get()) is not None:
             self._begun[run.id] = time.monotonic()
+            recorded = False
             try:
-                carry_out(run, self.desk)
+                recorded = carry_out(run, self.desk).run.status is not RunStatus.RUNNING
             except Exception:
                 log.exception("worker_error", run_id=run.id, user=run.user_id)
             finally:
@@ -110,6 +124,8 @@ class Crew:
                     self._busy -= 1
                     self._full -= run.kind is RunKind.FULL
                     self._begun.pop(run.id, None)
+                    if not recorded:
+                        self._unrecorded.add(run.id)
                 self._freed.set()
 
 
@@ -146,6 +162,7 @@ def run_here(desk: Desk, run_ids: Collection[int]) -> None:
     with _on_duty(desk):
         try:
             while not desk.stop.is_set() and (_unfinished(desk, run_ids) or crew.busy):
+                crew.put_back_unrecorded()
                 claim_for(crew, run_ids)
                 freed.wait(LOOK_EVERY.total_seconds())
                 freed.clear()

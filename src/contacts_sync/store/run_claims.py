@@ -145,9 +145,13 @@ def renew(tx: Transaction, worker_id: str, now: datetime, lease: timedelta) -> i
     return tx.execute(mine.values(lease_expires_at=shared(tx, now) + lease)).rowcount
 
 
-def release(tx: Transaction, worker_id: str, now: datetime) -> int:
-    """Put what a stopping worker still holds back into the queue; the attempts under way aren't counted."""
-    mine = update(sync_runs).where(IS_RUNNING, sync_runs.c.worker_id == worker_id)
+def release(tx: Transaction, worker_id: str, now: datetime, run_ids: Collection[int] | None = None) -> int:
+    """Put what a worker still holds (of `run_ids` only, if given) back into the queue.
+
+    The attempts under way aren't counted.
+    """
+    among = true() if run_ids is None else sync_runs.c.id.in_(run_ids)
+    mine = update(sync_runs).where(IS_RUNNING, sync_runs.c.worker_id == worker_id, among)
     released = tx.execute(mine.values(**BACK_IN_THE_QUEUE, attempts=ONE_ATTEMPT_LESS, not_before=now)).rowcount
     dialect.announce(tx)
     return released

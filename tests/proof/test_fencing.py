@@ -1,0 +1,65 @@
+"""A process that is stopped for longer than its lease and then goes on writes nothing any more."""
+
+from __future__ import annotations
+
+import signal
+from itertools import product
+from pathlib import Path
+from queue import SimpleQueue
+
+import pytest
+
+from contacts_sync.sandbox import faults
+from contacts_sync.sandbox.faults import Stage
+from tests.operating import wait_until
+from tests.proof.audit import everything
+from tests.proof.conftest import Say
+from tests.proof.enumerating import Setting, each, prepare, undisturbed
+from tests.proof.launcher import Launched
+from tests.proof.scenarios import FULL, INCREMENTAL, REFRESH, RUN_NOW, Scenario
+from tests.proof.stage import Scene
+
+SHORT_LEASE = {"DAEMON__LEASE": "1s", "DAEMON__HEARTBEAT": "200ms"}
+EXCHANGES = {FULL: 4, INCREMENTAL: 5, REFRESH: 4}
+
+
+@pytest.mark.parametrize("scenario", EXCHANGES, ids=str)
+def test_a_zombie_writes_nothing(setting: Setting, scenario: Scenario, whole: bool, say: Say) -> None:
+    prepared = prepare(setting, scenario, **SHORT_LEASE)
+    expected = undisturbed(prepared, scenario)
+    instants = list(product(range(1, EXCHANGES[scenario] + 1), Stage))
+    chosen = instants if whole else instants[2::10]
+    done = each(prepared, scenario, expected, outlived, chosen)
+    say(f"zombies fenced, {scenario}, {setting.database}: {done} of {len(instants)}")
+
+
+def outlived(scene: Scene, instant: tuple[int, Stage]) -> bool:
+    """Stop a `run-now` at an instant, let another one do its work, let the first go on, and see what it changes."""
+    nth, stage = instant
+    victim: SimpleQueue[Launched] = SimpleQueue()
+    scene.google.faults.add("any", faults.at(stage, lambda: stopped(victim.get(timeout=20))), nth=nth)
+    rule = scene.google.faults._rules[-1]
+    zombie = scene.start(*RUN_NOW)
+    victim.put(zombie)
+    try:
+        wait_until(lambda: rule.struck and is_stopped(zombie))
+        scene.run(*RUN_NOW)
+        with scene.database() as db:
+            before = everything(db)
+        zombie.kill(signal.SIGCONT)
+        ended = zombie.wait(20)
+    finally:
+        zombie.kill()
+    assert ended.code == 0, ended
+    with scene.database() as db:
+        assert everything(db) == before
+    return True
+
+
+def stopped(process: Launched) -> None:
+    process.kill(signal.SIGSTOP)
+    wait_until(lambda: is_stopped(process))
+
+
+def is_stopped(process: Launched) -> bool:
+    return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"

@@ -1,0 +1,102 @@
+"""SIGTERM at any instant: the daemon ends with 0 within ten seconds, and its run is in the queue again."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import product
+
+from sqlalchemy import text
+
+from contacts_sync.sandbox import Fault, faults
+from contacts_sync.sandbox.faults import Gate, Stage
+from contacts_sync.store.engine import write
+from tests.inside import rows
+from tests.operating import wait_until
+from tests.proof.conftest import Say
+from tests.proof.enumerating import Setting, each, prepare, undisturbed
+from tests.proof.scenarios import FULL
+from tests.proof.stage import Scene
+
+LIMIT_SECONDS = 10
+EXCHANGES = 4
+HURRY = {"DAEMON__SHUTDOWN_GRACE": "0s", "SYNC__BACKOFF": "30s", "DAEMON__POLL_INTERVAL": "50ms"}
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """What the daemon's worker is about when the signal comes, at its `nth` exchange with Google."""
+
+    what: str
+    nth: int
+    fault: Callable[[], Fault]
+    locked: bool = False
+
+
+def passing(stage: Stage) -> Callable[[], Fault]:
+    return lambda: faults.at(stage, lambda: None)
+
+
+INSTANTS = [
+    *(Instant(stage.value, nth, passing(stage)) for nth, stage in product(range(1, EXCHANGES + 1), Stage)),
+    *(Instant("no answer", nth, lambda: Fault(gate=Gate())) for nth in range(1, EXCHANGES + 1)),
+    *(
+        Instant("dripping body", nth, lambda: faults.dripping(timedelta(milliseconds=50)))
+        for nth in range(1, EXCHANGES + 1)
+    ),
+    *(Instant("back-off", nth, faults.unavailable) for nth in range(1, EXCHANGES + 1)),
+    *(Instant("locked store", nth, passing(Stage.END), locked=True) for nth in range(1, EXCHANGES + 1)),
+]
+
+
+def test_sigterm_at_any_instant(setting: Setting, whole: bool, say: Say) -> None:
+    prepared = prepare(setting, FULL, **HURRY)
+    expected = undisturbed(prepared, FULL)
+    slowest: list[float] = []
+
+    def stop(scene: Scene, instant: Instant) -> bool:
+        slowest.append(stopped_in(scene, instant))
+        return True
+
+    done = each(prepared, FULL, expected, stop, INSTANTS if whole else INSTANTS[::7])
+    say(f"SIGTERM, {setting.database}: {done} of {len(INSTANTS)} instants, the slowest stop took {max(slowest):.1f} s")
+
+
+def stopped_in(scene: Scene, instant: Instant) -> float:
+    """Seconds from the signal to the end."""
+    rule = scene.google.faults.add("any", instant.fault(), nth=instant.nth)
+    daemon = scene.start("daemon")
+    try:
+        wait_until(lambda: rule.struck)
+        with locked(scene) if instant.locked else unlocked():
+            daemon.kill(signal.SIGTERM)
+            since = time.monotonic()
+            ended = daemon.wait(60)
+            seconds = time.monotonic() - since
+    finally:
+        daemon.kill()
+    assert ended.code == 0, f"{instant}: {ended}"
+    assert seconds < LIMIT_SECONDS, f"{instant} took {seconds:.1f} s: {ended}"
+    with scene.database() as db:
+        [(status, attempts)] = rows(db, "SELECT status, attempts FROM sync_runs")
+    assert status == "queued" or (status == "succeeded" and instant.nth == EXCHANGES), f"{instant}: {status}"
+    assert attempts == 0 or status == "succeeded" or instant.what == "back-off", f"{instant}: {attempts} attempts"
+    return seconds
+
+
+@contextmanager
+def locked(scene: Scene) -> Iterator[None]:
+    """Somebody else writes, and takes very long."""
+    with scene.database(copied=False) as db, write(db) as tx:
+        if scene.url.startswith("postgresql"):
+            tx.execute(text("LOCK TABLE sync_runs IN ACCESS EXCLUSIVE MODE"))
+        yield
+
+
+@contextmanager
+def unlocked() -> Iterator[None]:
+    yield

@@ -247,13 +247,13 @@ class Person:
 class Page:
     """One page of `people.connections.list`, in Google's order. `gone` are the tombstones' resource names;
     `entries` keeps the order of both, since the last word about a name in a listing is the one that counts.
-    `unreadable` counts items that carry no resource name at all.
+    `unreadable` is the JSON text of items that carry no resource name at all.
     """
 
     entries: tuple[Person | str, ...]  # a person, or the resource name of a tombstone
     next_page_token: str | None
     next_sync_token: str | None
-    unreadable: int = 0
+    unreadable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from contacts_sync import vault
 from contacts_sync.model import Node
-from contacts_sync.store import connections, nodes
+from contacts_sync.store import connections, contacts, nodes, runs
 from contacts_sync.store.engine import Database, write
 from tests.cli.given import connected, failed, joined, now, people, reauth, store
 from tests.operating import Operator
@@ -96,3 +96,13 @@ def test_a_key_that_opens_nobodys_tokens_is_told_to_everybody(operator: Operator
     assert "if it is lost, next: contacts-sync connect alice" in operator.user("alice")["note"]
     (operator.home / "key").unlink()
     assert "no key" not in str(operator.user("alice")["note"])
+
+
+def test_contacts_that_cannot_be_read_are_counted(operator: Operator) -> None:
+    joined(operator, "alice")
+    with store(operator) as db, write(db) as tx:
+        contacts.keep_unreadable(tx, "alice", ["{}", "[]"], now())
+        runs.cancel(tx, "alice", now())
+    user = operator.user("alice")
+    assert user["unreadable_contacts"] == 2
+    assert user["note"].startswith("2 contacts came without a name")

@@ -177,7 +177,7 @@ def test_fields_of_unexpected_types_cost_only_their_columns(fields: dict[str, An
 
 def test_an_item_without_a_resource_name_is_counted() -> None:
     page = wire.page_of(b'{"connections": [{"names": []}, 5, {"resourceName": "people/c1"}]}')
-    assert (len(page.entries), page.unreadable) == (1, 2)
+    assert (len(page.entries), len(page.unreadable)) == (1, 2)
 
 
 @pytest.mark.parametrize(

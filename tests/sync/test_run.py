@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 
@@ -344,3 +345,19 @@ def test_one_users_dead_grant_does_not_disturb_another(desk: Desk, google: Sandb
     account.revoke_grants()
     assert sync(desk, "alice").run.status is RunStatus.FAILED
     assert sync(desk, "bob").run.status is RunStatus.SUCCEEDED
+
+
+def test_what_cannot_be_read_is_kept_and_asked_for_again_and_nobody_is_removed_meanwhile(
+    desk: Desk, google: Sandbox, account: Account
+) -> None:
+    account.add_people(5)
+    sync(desk, "alice")
+    google.faults.add("people", faults.edited(lambda page: page["connections"][2].pop("resourceName")))
+    outcome = sync(desk, "alice", full=True)
+    assert (outcome.run.status, outcome.run.counters.contacts_deleted) == (RunStatus.SUCCEEDED, 0)
+    assert copy_of(desk.db, "alice") == world_of(google, EMAIL)
+    ((payload,),) = rows(desk.db, "SELECT payload FROM unreadable_contacts WHERE user_id = 'alice'")
+    assert "names" in json.loads(payload)
+    again = sync(desk, "alice")
+    assert again.run.kind is RunKind.FULL
+    assert rows(desk.db, "SELECT count(*) FROM unreadable_contacts") == [(0,)]

@@ -40,6 +40,13 @@ def note_for(
     return _stopped(latest, user) if latest is not None else None
 
 
+def unreadable_note(count: int) -> str | None:
+    """What Google has listed so that nobody can tell whose it is."""
+    if not count:
+        return None
+    return f"{count} contacts came without a name of Google's: kept as they came, and asked for again by every run"
+
+
 def _common(closed: str | None, pause: Pause | None, user: str) -> str | None:
     """What keeps everybody from being synced."""
     if closed is not None:

@@ -84,14 +84,15 @@ def _users(
     tx: Transaction, config: Config, user_id: str | None, *, daemon: bool, closed: str | None
 ) -> list[dict[str, Any]]:
     """Everybody, or the one user. Raises `UnknownUser` for a user that was never connected."""
-    from contacts_sync.cli.notes import note_for
+    from contacts_sync.cli.notes import note_for, unreadable_note
     from contacts_sync.cli.output import instant
     from contacts_sync.cli.shapes import user_document
     from contacts_sync.cli.timing import default_schedule, next_run
     from contacts_sync.daemon.reconcile import effective
     from contacts_sync.model import SyncState
-    from contacts_sync.store import connections, nodes, runs
+    from contacts_sync.store import connections, contacts, nodes, runs
 
+    unreadable = contacts.unreadable_counts(tx)
     at, default = now(), default_schedule(config)
     states, counts = connections.every_sync_state(tx), connections.contact_counts(tx)
     active, latest, pause = runs.active(tx), runs.latest_ended(tx), nodes.pause(tx)
@@ -105,7 +106,8 @@ def _users(
             **user_document(one, schedule, states.get(user, SyncState(user))),
             "next_run_at": instant(due),
             "contacts": counts.get(user, 0),
-            "note": note,
+            "unreadable_contacts": unreadable.get(user, 0),
+            "note": note or unreadable_note(unreadable.get(user, 0)),
         }
 
     return [told(one) for one in _chosen(tx, user_id)]

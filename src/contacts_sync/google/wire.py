@@ -135,13 +135,19 @@ Item = TypeVar("Item", bound=_Item)
 def page_of(body: bytes) -> Page:
     """A page of `people.connections.list`. Raises `PassingTrouble` for what is no such page."""
     answer = _listing(body, _Connections)
-    items = answer.connections or []
-    entries = [entry for raw in items if (entry := _entry(bytes(raw))) is not None]
+    entries: list[Person | str] = []
+    unreadable: list[str] = []
+    for raw in answer.connections or []:
+        entry = _entry(bytes(raw))
+        if entry is None:
+            unreadable.append(bytes(raw).decode())
+        else:
+            entries.append(entry)
     return Page(
         entries=tuple(entries),
         next_page_token=answer.next_page_token or None,
         next_sync_token=answer.next_sync_token or None,
-        unreadable=len(items) - len(entries),
+        unreadable=tuple(unreadable),
     )
 
 

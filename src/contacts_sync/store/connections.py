@@ -190,6 +190,7 @@ def wipe_contacts(tx: Transaction, user_id: str) -> None:
     tx.execute(select(sync_runs.c.id).where(sync_runs.c.user_id == user_id, IS_RUNNING).with_for_update())
     tx.execute(delete(contacts).where(contacts.c.user_id == user_id))
     tx.execute(delete(contact_groups).where(contact_groups.c.user_id == user_id))
+    tx.execute(delete(tables.unreadable_contacts).where(tables.unreadable_contacts.c.user_id == user_id))
 
 
 def purge(tx: Transaction, user_id: str) -> None:

@@ -28,6 +28,7 @@ from contacts_sync.store.tables import (
     contact_groups,
     contact_phones,
     contacts,
+    unreadable_contacts,
 )
 from contacts_sync.store.transactions import Transaction
 
@@ -37,6 +38,7 @@ __all__ = [
     "apply_groups",
     "count",
     "entries",
+    "keep_unreadable",
     "known",
     "known_groups",
     "known_names",
@@ -45,6 +47,7 @@ __all__ = [
     "remove",
     "search",
     "show",
+    "unreadable_counts",
 ]
 
 IDENTITY = [contacts.c[name] for name in ("id", "resource_name", "source_id", "etag")]
@@ -170,6 +173,19 @@ def _write_members(tx: Transaction, user_id: str, members: Mapping[int, frozense
 def remove(tx: Transaction, user_id: str, ids: Collection[int]) -> int:
     """Remove contacts of a user; the answer is how many there were."""
     return _delete(tx, contacts, contacts.c.id, sorted(ids), contacts.c.user_id == user_id)
+
+
+def keep_unreadable(tx: Transaction, user_id: str, payloads_: Collection[str], now: datetime) -> None:
+    """What the latest listing held of contacts that can't be read takes the place of what earlier ones did."""
+    tx.execute(delete(unreadable_contacts).where(unreadable_contacts.c.user_id == user_id))
+    rows = [{"user_id": user_id, "payload": payload, "seen_at": now} for payload in payloads_]
+    _execute_many(tx, insert(unreadable_contacts), rows)
+
+
+def unreadable_counts(tx: Transaction) -> dict[str, int]:
+    """How many contacts of each user can't be read."""
+    by_user = select(unreadable_contacts.c.user_id, func.count()).group_by(unreadable_contacts.c.user_id)
+    return {row[0]: row[1] for row in tx.execute(by_user)}
 
 
 # -- groups

@@ -112,6 +112,16 @@ contacts = Table(
 )
 event.listen(contacts, "after_create", lambda _table, connection, **_: index_words(connection))
 
+unreadable_contacts = Table(  # what Google listed without a resource name: kept as it came, asked for again
+    "unreadable_contacts",
+    metadata,
+    Column("id", ID, Identity(), primary_key=True),
+    Column("user_id", Text, nullable=False, index=True),
+    Column("payload", Text, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    **NEVER_REUSED,
+)
+
 contact_emails = Table(
     "contact_emails",
     metadata,

@@ -16,7 +16,7 @@ class Listing:
     """Progress of a reading; survives the attempts of a run, so that one goes on from the page it had reached.
 
     With a `sync_token` it is incremental: only changes and tombstones come. `seen` are the resource names shown
-    alive, `owners` the rows they belong to, `tombstones` the names that have gone.
+    alive, `owners` the rows they belong to, `tombstones` the names that have gone, `unreadable` what has no name.
     """
 
     sync_token: str | None
@@ -28,6 +28,7 @@ class Listing:
     owners: dict[int, str] = field(default_factory=dict)
     tombstones: set[str] = field(default_factory=set)
     page_tokens: set[str] = field(default_factory=set)
+    unreadable: list[str] = field(default_factory=list)
 
     @property
     def full(self) -> bool:
@@ -39,6 +40,7 @@ class Listing:
 
         Raises `PassingTrouble` for a pager that would never end.
         """
+        self.unreadable += page.unreadable
         for entry in page.entries:
             self._note_entry(entry)
         self.owners.update(owners)

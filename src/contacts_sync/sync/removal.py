@@ -12,10 +12,12 @@ from contacts_sync.sync.listing import Listing
 
 
 def gone_after(desk: Desk, run: Run, listing: Listing) -> frozenset[int]:
-    """The contact ids that a complete listing removes."""
+    """The contact ids that a complete listing removes; whoever is missing may be among those that can't be read."""
     with read(desk.db) as tx:
         names = contacts.known_names(tx, run.user_id)
-    return plan.removals(names, full=listing.full, seen=listing.seen, tombstones=listing.tombstones)
+    return plan.removals(
+        names, full=listing.full and not listing.unreadable, seen=listing.seen, tombstones=listing.tombstones
+    )
 
 
 def is_suspicious(desk: Desk, run: Run, gone: frozenset[int]) -> bool:

@@ -178,7 +178,7 @@ class _Claim:
 
     def _take_in(self, page: Page, listing: Listing) -> None:
         if page.unreadable:
-            log.warning("contacts_without_resource_name", count=page.unreadable)
+            log.warning("contacts_without_resource_name", count=len(page.unreadable))
         alive = plan.people_of(page)
         planned = self._plan(alive, self._labels_for(alive), listing)
         with fenced(self._desk, self._run, planned.changes.counters) as tx:
@@ -206,18 +206,22 @@ class _Claim:
         return listing, gone
 
     def _finish(self, listing: Listing, gone: frozenset[int]) -> None:
-        """Removals, counters, sync tokens and the run's success: one transaction."""
+        """Removals, counters, sync tokens and the run's success: one transaction.
+
+        While Google lists what can't be read no token moves on: the next run asks for everything again.
+        """
         now = self._desk.clock()
         labels = GroupChanges(removals=self._vanished_labels)
         with fenced(self._desk, self._run, Counters(contacts_deleted=len(gone)) + labels.counters) as tx:
             contacts.remove(tx, self._run.user_id, gone)
             contacts.apply_groups(tx, self._run.user_id, labels, now)
+            contacts.keep_unreadable(tx, self._run.user_id, listing.unreadable, now)
             runs.succeed(
                 tx,
                 self._run,
                 self._desk.worker_id,
                 now,
-                contacts_sync_token=listing.next_sync_token,
+                contacts_sync_token=None if listing.unreadable else listing.next_sync_token,
                 groups_sync_token=self._groups_sync_token,
                 fingerprint=self._fingerprint,
             )

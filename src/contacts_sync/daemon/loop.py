@@ -80,14 +80,22 @@ class Loop:
         while self._crew.busy and time.monotonic() < grace and not hurry():
             self._wake.wait(SHORTEST_LOOK.total_seconds())
             self._wake.clear()
-            self._every("heartbeat", self._config.daemon.heartbeat, self._beat)
+            self._every("heartbeat", self._config.daemon.heartbeat, self._beat_if_possible)
             self._pet_watchdog()
         self._desk.stop.set()
         self._crew.dismiss(LAST_PAGE)
+        try:
+            put_back = self._leave()
+        except StoreUnavailable as trouble:
+            log.error("daemon_stopped", error=str(trouble), hint="what it held is taken back at the next start")
+        else:
+            log.info("daemon_stopped", put_back=put_back)
+
+    def _leave(self) -> int:
         with write(self._desk.db, durable=True) as tx:
             put_back = runs.release(tx, self._desk.worker_id, self._desk.clock())
             nodes.leave(tx, self._desk.worker_id)
-        log.info("daemon_stopped", put_back=put_back)
+        return put_back
 
     def reload(self) -> None:
         """Take over what can change while running; name what needs a restart; keep the old settings if bad."""
@@ -130,6 +138,12 @@ class Loop:
     def _beat(self) -> None:
         workers.beat(self._desk, self._node)
         tell_systemd(f"STATUS={self._planner.users} users scheduled, {self._crew.busy} runs running")
+
+    def _beat_if_possible(self) -> None:
+        try:
+            self._beat()
+        except StoreUnavailable as trouble:
+            self._tell_once(trouble)
 
     def _look_at_the_clock(self) -> None:
         """A suspended host or a clock set forward: look for due slots. A clock set back: plan all slots again."""

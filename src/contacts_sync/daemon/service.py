@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import FrameType
 
 import structlog
 
 from contacts_sync.config import Config
-from contacts_sync.daemon.loop import Loop
+from contacts_sync.daemon.loop import LAST_PAGE, Loop
 from contacts_sync.daemon.notify import tell_systemd
 from contacts_sync.daemon.workers import new_worker_id
 from contacts_sync.store import nodes
@@ -21,6 +22,9 @@ from contacts_sync.sync.desk import open_desk
 from contacts_sync.sync.keycheck import refuse_wrong_key
 
 log = structlog.get_logger()
+
+STOPPING = {signal.SIGTERM, signal.SIGINT}
+LAST_WORDS = timedelta(seconds=3)  # to write down what is put back, where nothing holds that up
 
 
 class Signals:
@@ -46,8 +50,8 @@ def serve(load: Callable[[], Config]) -> int:
     `ConfigurationError`, `KeyProblem`, `StoreUnusable`, `StoreUnavailable`, `DaemonRunning`.
     """
     signals = Signals()
-    with _handled(signals), _store(load()) as db:
-        config = load()
+    config = load()
+    with _handled(signals), _ended_in_time(config.daemon.shutdown_grace), _store(config) as db:
         desk = open_desk(config, db, worker_id=new_worker_id(), clock=_now, stop=threading.Event())
         refuse_wrong_key(db, config.secrets.key_file)
         loop = Loop(config, desk, load)
@@ -87,6 +91,36 @@ def _handled(signals: Signals) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _ended_in_time(grace: timedelta) -> Iterator[None]:
+    """Once a signal asks to stop, the process ends in time even if its main thread is held up, as by a locked store.
+
+    What it still holds in the store is taken back at the next start, or when its lease ends.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)  # tells also while the main thread is busy in C
+    ended = threading.Event()
+    patience = grace + LAST_PAGE + LAST_WORDS
+    guard = threading.Thread(target=_end, args=(reader, ended, patience), name="guard", daemon=True)
+    guard.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        ended.set()
+        os.close(writer)
+        guard.join()
+        os.close(reader)
+
+
+def _end(reader: int, ended: threading.Event, patience: timedelta) -> None:
+    while number := os.read(reader, 1):
+        if number[0] in STOPPING and not ended.wait(patience.total_seconds()):
+            log.error("daemon_ended_late", hint="what it held is taken back at the next start")
+            os._exit(0)
 
 
 def _now() -> datetime:

@@ -57,16 +57,17 @@ def test_sigterm_at_any_instant(setting: Setting, whole: bool, say: Say) -> None
     prepared = prepare(setting, FULL, **HURRY)
     expected = undisturbed(prepared, FULL)
     slowest: list[float] = []
+    limit = LIMIT_SECONDS if whole else 3 * LIMIT_SECONDS  # a slice shares its machine with other tests
 
     def stop(scene: Scene, instant: Instant) -> bool:
-        slowest.append(stopped_in(scene, instant))
+        slowest.append(stopped_in(scene, instant, limit))
         return True
 
     done = each(prepared, FULL, expected, stop, INSTANTS if whole else INSTANTS[::7])
     say(f"SIGTERM, {setting.database}: {done} of {len(INSTANTS)} instants, the slowest stop took {max(slowest):.1f} s")
 
 
-def stopped_in(scene: Scene, instant: Instant) -> float:
+def stopped_in(scene: Scene, instant: Instant, limit: float) -> float:
     """Seconds from the signal to the end."""
     rule = scene.google.faults.add("any", instant.fault(), nth=instant.nth)
     daemon = scene.start("daemon")
@@ -80,7 +81,7 @@ def stopped_in(scene: Scene, instant: Instant) -> float:
     finally:
         daemon.kill()
     assert ended.code == 0, f"{instant}: {ended}"
-    assert seconds < LIMIT_SECONDS, f"{instant} took {seconds:.1f} s: {ended}"
+    assert seconds < limit, f"{instant} took {seconds:.1f} s: {ended}"
     with scene.database() as db:
         [(status, attempts)] = rows(db, "SELECT status, attempts FROM sync_runs")
     if instant.locked:

@@ -41,8 +41,21 @@ class Server:
     """A running server; `folder` holds its socket and its data."""
 
     folder: Path
-    process: subprocess.Popen[bytes]
+    start: Callable[[], _Started]
+    running: list[_Started]
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The one that runs now."""
+        return self.running[-1].process
+
+    def restart(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Stop (SIGINT: fast, SIGQUIT: as in a crash) and start again; ready when this returns."""
+        self.process.send_signal(how)
+        self.process.wait(PATIENCE_SECONDS)
+        self.running.append(self.start())
+        _ready(self)
 
     def url(self, database: str) -> str:
         return f"postgresql+psycopg://postgres@/{database}?host={self.folder}"
@@ -76,12 +89,13 @@ def serve() -> Iterator[Server]:
         options = [f"--pgdata={folder}/data", "--username=postgres", "--auth=trust", "--encoding=UTF8"]
         _run_as(user, [binaries / "initdb", *options, "--locale=C.UTF-8", "--no-sync"], folder).wait_for_end()
         settings = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
-        started = _run_as(user, [binaries / "postgres", "-D", f"{folder}/data", "-k", str(folder), *settings], folder)
+        command: list[str | Path] = [binaries / "postgres", "-D", f"{folder}/data", "-k", str(folder), *settings]
+        server = Server(folder, lambda: _run_as(user, command, folder), [_run_as(user, command, folder)])
         try:
-            yield _ready(Server(folder, started.process), started.log)
+            yield _ready(server)
         finally:
-            started.process.send_signal(signal.SIGQUIT)
-            started.process.wait(PATIENCE_SECONDS)
+            server.process.send_signal(signal.SIGQUIT)
+            server.process.wait(PATIENCE_SECONDS)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -169,14 +183,14 @@ def _die_with(parent: int) -> Callable[[], None]:
     return promise
 
 
-def _ready(server: Server, log: Path) -> Server:
+def _ready(server: Server) -> Server:
     until = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
             server.execute(sql.SQL("SELECT 1"))
         except psycopg.OperationalError:
             if server.process.poll() is not None or time.monotonic() > until:
-                raise RuntimeError(log.read_text()) from None
+                raise RuntimeError(server.running[-1].log.read_text()) from None
             time.sleep(0.02)
         else:
             return server

@@ -100,6 +100,7 @@ def set_level(level: str) -> None:
     logging.getLogger().setLevel(level.upper())
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)  # a lost connection is told by who needed it
 
 
 def remember(secret: str) -> None:

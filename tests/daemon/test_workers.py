@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,3 +52,17 @@ def test_what_a_living_process_holds_is_left_to_it(db: Database, tmp_path: Path)
         claimed_by(desk, join(desk, google, "alice", ALICE), os.getpid())
         assert rescue(desk) == []
     assert rows(db, "SELECT status FROM sync_runs") == [("running",)]
+
+
+def test_a_process_is_known_before_it_claims_anything(db: Database, tmp_path: Path) -> None:
+    with Sandbox() as google:
+        google.world.add_account(ALICE)
+        desk = desk_for(google, db, tmp_path)
+        run = join(desk, google, "alice", ALICE)
+        gate = google.faults.hold("groups")
+        worker = threading.Thread(target=run_here, args=(desk, [run.id]))
+        worker.start()
+        assert gate.arrived.wait(30)
+        assert rows(db, "SELECT worker_id FROM nodes") == rows(db, "SELECT worker_id FROM sync_runs")
+        gate.release()
+        worker.join(30)

@@ -10,6 +10,8 @@ import pytest
 from contacts_sync.store.engine import Database, close, open_database
 from tests.postgres import Server, serve
 
+pytest.register_assert_rewrite("tests.operating", "tests.proof")  # helpers that say as much as a test when they fail
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--whole", action="store_true", help="every point of the proof, not only its quick slice")

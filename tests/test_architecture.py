@@ -23,6 +23,7 @@ FLOORS = {
     "sections": 1,
     "settings": 1,
     "logs": 1,
+    "new_file": 1,
     "vault": 1,
     "timetable": 1,
     "export": 1,

@@ -13,6 +13,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from contacts_sync.errors import KeyProblem, UnreadableGrant
 from contacts_sync.model import Grant
+from contacts_sync.new_file import write_new
 
 MAKE_ONE = "contacts-sync init, or contacts-sync key generate, makes one"
 
@@ -68,15 +69,11 @@ def generate_key() -> str:
 def write_key_file(path: Path) -> None:
     """Write a fresh key, readable by its owner only. Raises `KeyProblem` if the file exists."""
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        write_new(path, generate_key() + "\n")
     except FileExistsError:
         raise KeyProblem(f"{path} exists already, and a key is never overwritten") from None
     except OSError as error:
         raise KeyProblem(f"{path}: {error.strerror}", hint=f"check the owner and the mode of {path.parent}") from error
-    with os.fdopen(descriptor, "w") as file:
-        file.write(generate_key() + "\n")
-        file.flush()
-        os.fsync(descriptor)
 
 
 def load_keys(path: Path) -> Vault:

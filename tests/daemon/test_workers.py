@@ -73,3 +73,17 @@ def test_a_crew_moves_unless_every_worker_hangs(db: Database, tmp_path: Path) ->
         gate.release()
         wait_until(lambda: crew.is_moving(NOW))
         crew.dismiss(LONG)
+
+
+def test_a_process_is_known_before_it_claims_anything(db: Database, tmp_path: Path) -> None:
+    with Sandbox() as google:
+        google.world.add_account(ALICE)
+        desk = desk_for(google, db, tmp_path)
+        run = join(desk, google, "alice", ALICE)
+        gate = google.faults.hold("groups")
+        worker = threading.Thread(target=run_here, args=(desk, [run.id]))
+        worker.start()
+        assert gate.arrived.wait(30)
+        assert rows(db, "SELECT worker_id FROM nodes") == rows(db, "SELECT worker_id FROM sync_runs")
+        gate.release()
+        worker.join(30)

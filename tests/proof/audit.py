@@ -70,11 +70,10 @@ def _damage(db: Database) -> Iterator[str]:
 
 
 def _sealed_for_nobody(db: Database, key_file: Path) -> Iterator[str]:
-    keys = vault.current_keys(key_file)
     for user, sealed in rows(db, "SELECT user_id, sealed FROM oauth_tokens"):
         opened = False
         with suppress(UnreadableGrant):
-            opened = bool(vault.open_grant(keys, user, sealed).refresh_token)
+            opened = bool(vault.open_grant(vault.current_keys(key_file), user, sealed).refresh_token)
         if not opened:
             yield user
 

@@ -15,6 +15,16 @@ from tests.proof.launcher import Launcher
 Say = Callable[[str], None]
 
 
+PATIENCE_SECONDS = 4 * 3600  # for one test with all of its points
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("whole"):
+        for item in items:
+            if item.path.is_relative_to(Path(__file__).parent):
+                item.add_marker(pytest.mark.timeout(PATIENCE_SECONDS))
+
+
 @pytest.fixture(scope="session")
 def launcher() -> Iterator[Launcher]:
     with Launcher() as running:

@@ -68,6 +68,8 @@ def watched(scene: Scene, words: tuple[str, ...], decide: Callable[[seccomp.Call
 def look(scene: Scene) -> None:
     """What a killed process left must be a store, in a state that belongs together."""
     quiet(scene.url)
+    if not scene.exists():
+        return
     with scene.database() as db:
         with read(db) as tx:
             assert migrate.revision_of(tx) in migrate.REVISIONS

@@ -40,6 +40,13 @@ class Scenario:
 # -- before
 
 
+def bare(scene: Scene) -> None:
+    """A home directory, and nobody has typed anything yet."""
+    scene.google.world.add_account(EMAIL)
+    scene.google.consent.account = EMAIL
+    (scene.home / ".config").mkdir()
+
+
 def initialised(scene: Scene) -> None:
     account = scene.google.world.add_account(EMAIL)
     for number in range(scene.people):
@@ -110,6 +117,13 @@ def old(scene: Scene) -> None:
 # -- after
 
 
+def init_again(scene: Scene) -> None:
+    """What is missing is made, what is there is kept, and all of it serves."""
+    scene.run("init")
+    vault.load_keys(scene.home / "key")
+    scene.run("status")
+
+
 def wait_out(scene: Scene) -> None:
     """A run that trouble with the store has put off goes on within a minute; the proof moves the clock instead."""
     with scene.database(copied=False) as db, write(db) as tx:
@@ -150,6 +164,7 @@ def upgrade_again(scene: Scene) -> None:
         assert rows(db, "SELECT count(*) FROM contacts WHERE search_text LIKE '%person%'") == [(scene.people,)]
 
 
+INIT = Scenario("init", bare, ("init",), init_again)
 CONNECTING = Scenario("connect", initialised, CONNECT, connect_again)
 FULL = Scenario("full", connected, RUN_NOW, run_again, people=25)
 INCREMENTAL = Scenario("incremental", changed, RUN_NOW, run_again, people=25)

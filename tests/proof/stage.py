@@ -61,6 +61,11 @@ class Scene:
             if address:
                 requests.get(address, timeout=20)
 
+    def exists(self) -> bool:
+        """False for a SQLite store that nobody has made yet."""
+        path = dialect.file_of(dialect.parse_url(self.url))
+        return path is None or path.exists()
+
     @contextmanager
     def database(self, *, copied: bool = True) -> Iterator[Database]:
         """The store, to look into. A SQLite store is copied first: the next command must meet what was left."""

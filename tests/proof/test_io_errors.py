@@ -64,7 +64,7 @@ def failing(
         wait_out(scene)
         return refuse.struck > 0
 
-    every: Iterable[Point] = product(points(total, whole=whole, step=41), [False, True])
+    every: Iterable[Point] = product(points(total, whole=whole, step=83), [False, True])
     done = each(prepared, scenario, expected, fail, every)
     say(f"{error} at SQLite's files, {scenario}: {done} of {total * 2} points")
 

@@ -20,7 +20,7 @@ from tests.proof.scenarios import ALL, Scenario, wait_out
 from tests.proof.stage import Prepared, Scene
 
 SCENARIOS = [replace(scenario, people=min(scenario.people, 8)) for scenario in ALL]
-SLICE = 31  # odd, so that before and after take turns; many more points than the bar asks for
+SLICE = 61  # odd, so that before and after take turns; there are many more points than the bar asks for
 
 pytestmark = pytest.mark.parametrize("server", ["postgresql"], indirect=True)
 

@@ -1,4 +1,4 @@
-"""kill -9 before every system call that writes to a SQLite store."""
+"""kill -9 before every system call that writes to a SQLite store, or to a file that goes with it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,23 @@ from tests.proof import seccomp
 from tests.proof.conftest import Say
 from tests.proof.enumerating import Setting, each, points, prepare, undisturbed, watched
 from tests.proof.launcher import Ended, Launched
-from tests.proof.scenarios import ALL, Scenario
+from tests.proof.scenarios import ALL, INIT, Scenario
 from tests.proof.stage import Prepared, Scene
 
-WRITES = ("write", "pwrite64", "writev", "fsync", "fdatasync", "ftruncate", "fallocate", "unlink", "unlinkat")
+WRITTEN = ("store.db", ".store.db", ".key", ".config.toml", "key", "config.toml")
+WRITES = (
+    "write",
+    "pwrite64",
+    "writev",
+    "fsync",
+    "fdatasync",
+    "ftruncate",
+    "fallocate",
+    "unlink",
+    "unlinkat",
+    "link",
+    "linkat",
+)
 
 pytestmark = [
     pytest.mark.skipif(bool(seccomp.unavailable()), reason=seccomp.unavailable()),
@@ -23,10 +36,10 @@ pytestmark = [
 
 
 def is_write(call: seccomp.Call) -> bool:
-    return call.name in WRITES and os.path.basename(call.path).startswith("store.db")  # noqa: PTH119  (a string)
+    return call.name in WRITES and os.path.basename(call.path).startswith(WRITTEN)  # noqa: PTH119  (a string)
 
 
-@pytest.mark.parametrize("scenario", ALL, ids=str)
+@pytest.mark.parametrize("scenario", [INIT, *ALL], ids=str)
 def test_a_process_killed_before_any_write_to_its_store(
     setting: Setting, scenario: Scenario, whole: bool, say: Say
 ) -> None:
@@ -37,7 +50,7 @@ def test_a_process_killed_before_any_write_to_its_store(
     def kill(scene: Scene, nth: int) -> bool:
         return killed_before(nth, scene, scenario).code == -9
 
-    done = each(prepared, scenario, expected, kill, points(total, whole=whole))
+    done = each(prepared, scenario, expected, kill, points(total, whole=whole, step=25 if scenario is INIT else 5))
     say(f"kill -9 at SQLite's writes, {scenario}: {done} of {total} points")
 
 

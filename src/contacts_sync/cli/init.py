@@ -46,18 +46,17 @@ def command(frame: Frame, as_json: bool) -> None:
 def _written(path: Path, text: str) -> bool:
     """True if the file is new. Raises `ConfigurationError`."""
     from contacts_sync.errors import ConfigurationError
+    from contacts_sync.new_file import write_new
 
     if path.exists():
         return False
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        write_new(path, text)
     except OSError as error:
         raise ConfigurationError(
             f"{path} can't be written: {error.strerror}", hint="choose another file with --config"
         ) from None
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
     return True
 
 

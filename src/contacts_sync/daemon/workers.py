@@ -188,6 +188,7 @@ def _on_duty(desk: Desk) -> Iterator[None]:
     """Be known to the others, with leases kept alive, until the block ends; then leave nothing claimed."""
     rescue(desk)
     node = node_of(desk, role="command")
+    beat(desk, node)  # before anything is claimed: a run of a process that nobody knows would wait for its lease
     off_duty = threading.Event()
     keeper = threading.Thread(target=_keep_alive, args=(desk, node, off_duty), daemon=True)
     keeper.start()
@@ -202,13 +203,11 @@ def _on_duty(desk: Desk) -> Iterator[None]:
 
 
 def _keep_alive(desk: Desk, node: Node, off_duty: threading.Event) -> None:
-    while True:
+    while not off_duty.wait(desk.heartbeat.total_seconds()):
         try:
             beat(desk, node)
         except StoreUnavailable as trouble:
             log.warning("heartbeat_failed", error=str(trouble))
-        if off_duty.wait(desk.heartbeat.total_seconds()):
-            return
 
 
 def node_of(desk: Desk, *, role: str) -> Node:

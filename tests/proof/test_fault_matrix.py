@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
@@ -24,6 +23,7 @@ from contacts_sync.store.engine import Database, close, open_database, read, wri
 from contacts_sync.sync.desk import Desk
 from contacts_sync.sync.run import carry_out
 from tests.inside import copy_of, desk_for, join, rows, world_of
+from tests.proof.clock import Clock, Waits
 from tests.proof.conftest import Say
 from tests.proof.trouble import KINDS, LINE, PLACES, SHORT, End, Kind, Place
 
@@ -38,30 +38,6 @@ STRUCK: dict[Place, str] = {
 PEOPLE = 9  # three pages of three
 UNDISTURBED = ["groups", "people 1", "people 2", "people 3"]
 AGES = timedelta(hours=2)  # an access token's end
-
-
-class Clock:
-    """A time that passes only while somebody waits."""
-
-    def __init__(self) -> None:
-        self.now = datetime.now(UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-class Waits(threading.Event):
-    """The process's stop, on which the pauses between attempts wait: here they are written down and over at once."""
-
-    def __init__(self, clock: Clock) -> None:
-        super().__init__()
-        self.clock = clock
-        self.seconds: list[float] = []
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.seconds.append(timeout or 0.0)
-        self.clock.now += timedelta(seconds=timeout or 0.0)
-        return self.is_set()
 
 
 @dataclass

@@ -248,7 +248,7 @@ LINE = (
     Kind("no length, hung up at the end", garbled(without_length), TOLERATED),
     Kind("hung up after the answer", garbled(lambda framed: framed), TOLERATED),
     Kind("five times 100 before", garbled(lambda framed: b"HTTP/1.1 100 Continue\r\n\r\n" * 5 + framed), TOLERATED),
-    Kind("103 before", garbled(lambda framed: b"HTTP/1.1 103 Early Hints\r\n\r\n" + framed)),
+    Kind("103 before", garbled(lambda framed: b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + framed), TOLERATED),
     Kind("no answer", faults.slow(timedelta(minutes=1)), slow=True),
     Kind("a dripping head", garbled(lambda framed: framed, pause=SHORT / 8), slow=True),
     Kind("a dripping body", faults.dripping(SHORT / 2), slow=True),

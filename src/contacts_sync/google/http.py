@@ -79,7 +79,7 @@ def open_transport(
 class _Session(requests.Session):
     """Sees no redirects: told not to follow one, the base class still reads its body, without a limit."""
 
-    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002  (the base class's signature)
+    def get_redirect_target(self, resp: requests.Response) -> None:
         """Called by the base class."""
 
 

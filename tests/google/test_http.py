@@ -69,6 +69,16 @@ def test_a_redirect_is_not_followed(transport: Transport, peer: Peer) -> None:
     assert answer.status == 302
 
 
+def test_the_body_of_a_redirect_is_read_like_any_other(
+    transport: Transport, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redirect, zipped = ("Location: /", "Content-Encoding: gzip"), gzip.compress(b"0" * 100_000)
+    assert get(transport, peer(framed(zipped, *redirect, status="302 Found"))).body == b"0" * 100_000
+    monkeypatch.setattr(http, "LARGEST_BODY", 1_000)
+    with pytest.raises(RequestRejected, match="MiB"):
+        get(transport, peer(framed(zipped, *redirect, status="302 Found")))
+
+
 def test_a_bomb_is_refused(transport: Transport, peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "LARGEST_BODY", 1_000)
     with pytest.raises(RequestRejected, match="MiB"):

@@ -40,6 +40,13 @@ def test_a_drip_is_given_up(transport: Transport, peer: Peer, answer: bytes) -> 
         get(transport, peer(answer, pause=0.02))
 
 
+@pytest.mark.parametrize("interim", [b"100 Continue", b"103 Early Hints"])
+def test_interim_answers_are_passed_over(transport: Transport, peer: Peer, interim: bytes) -> None:
+    several = (b"HTTP/1.1 " + interim + b"\r\nLink: </x>\r\n\r\n") * 3
+    answer = get(transport, peer(several + HEAD + b"Content-Length: 2\r\n\r\n{}"))
+    assert (answer.status, answer.body) == (200, b"{}")
+
+
 class _Counting(BaseHTTPRequestHandler):
     """Keeps its connections open and tells from which port each visit came."""
 

@@ -10,9 +10,11 @@ import pytest
 
 from contacts_sync.model import Outcome, RunKind, RunStatus, Trigger
 from contacts_sync.sandbox import Account, Sandbox, faults
+from contacts_sync.sandbox.faults import Stage
 from contacts_sync.sandbox.rules import Where
 from contacts_sync.store import connections, nodes, runs
 from contacts_sync.store.engine import read, write
+from contacts_sync.sync.connecting import disconnect
 from contacts_sync.sync.desk import Desk
 from tests.inside import copy_of, join, now, rows, sync, world_of
 from tests.sync.conftest import EMAIL
@@ -325,6 +327,16 @@ def test_a_run_that_was_taken_back_can_write_nothing_more(desk: Desk, google: Sa
     worker.join()
     assert outcomes[0].run.status is RunStatus.QUEUED
     assert copy_of(desk.db, "alice")["people"] == {}
+
+
+def test_a_user_purged_during_a_run_leaves_nothing_but_a_cancelled_run(
+    desk: Desk, google: Sandbox, account: Account
+) -> None:
+    account.add_people(3)
+    purge = faults.at(Stage.REQUEST, lambda: disconnect(desk, "alice", keep_grant=True, purge=True))
+    google.faults.add("people", purge)
+    assert sync(desk, "alice").run.status is RunStatus.CANCELLED
+    assert rows(desk.db, "SELECT 1 FROM contacts") == rows(desk.db, "SELECT 1 FROM sync_runs") == []
 
 
 def test_a_run_past_its_deadline_fails(desk: Desk, google: Sandbox) -> None:

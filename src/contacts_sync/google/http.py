@@ -71,9 +71,16 @@ def open_transport(
     """A transport for `pool_size` threads. Nothing is taken from the environment: no proxy, no .netrc."""
     adapter = _Adapter(_trust(ca_file), pool_size)
     pacer = Pacer(per_user=requests_per_minute_per_user, in_all=requests_per_minute, stop=stop)
-    session = requests.Session()
+    session = _Session()
     prepare(session, adapter, proxy=proxy)
     return Transport(session, adapter, connect_timeout, read_timeout, pacer)
+
+
+class _Session(requests.Session):
+    """Sees no redirects: told not to follow one, the base class still reads its body, without a limit."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Called by the base class."""
 
 
 class _Adapter(HTTPAdapter):

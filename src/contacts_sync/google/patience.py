@@ -53,6 +53,15 @@ class _TimedResponse(http.client.HTTPResponse):
         if sock.gettimeout() is not None:
             self.fp = io.BufferedReader(_TimedReads(self.fp.detach(), sock))
 
+    def begin(self) -> None:
+        """Called by the connection. Interim answers are passed over (RFC 9110 section 15.2): the base class knows only
+        100, and would leave what follows another one to whoever asks next on this connection.
+        """
+        super().begin()
+        while 100 <= self.status < 200:
+            self.headers = self.msg = None  # type: ignore[assignment]  # the base class's sign for "not begun"
+            super().begin()
+
 
 class _Connection(HTTPConnection):
     response_class = _TimedResponse

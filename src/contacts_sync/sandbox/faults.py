@@ -28,6 +28,8 @@ class Delivery(Enum):
     TRUNCATED = "truncated"  # Content-Length promises more than comes
     GZIP_CUT = "gzip cut"  # a complete HTTP answer whose gzip stream lacks its end
     DRIPPED = "dripped"  # byte by byte
+    GARBLED = "garbled"  # what goes over the line is changed, then the connection ends
+    GARBLED_RESET = "garbled, reset"  # the same, and it ends with RST
 
 
 class Stage(Enum):
@@ -53,12 +55,14 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One kind of trouble. `answer` replaces the real one, `edit` changes the real one's JSON, `delay` comes
-    before either; `pause` is the time between two dripped bytes.
+    """One kind of trouble. `answer` replaces the real one, `edit` changes the real one's JSON, `garble` all the bytes
+    of an answer as they go over the line, head and body; `delay` comes before; `pause` is the time between two
+    dripped bytes.
     """
 
     answer: Answer | None = None
     edit: Callable[[dict[str, Any]], object] | None = None
+    garble: Callable[[bytes], bytes] | None = None
     delay: timedelta = timedelta()
     pause: timedelta = timedelta()
     delivery: Delivery = Delivery.WHOLE
@@ -205,6 +209,12 @@ def gzip_cut() -> Fault:
 def dripping(pause: timedelta) -> Fault:
     """The real answer, byte by byte with `pause` between them: a read timeout never strikes."""
     return Fault(delivery=Delivery.DRIPPED, pause=pause)
+
+
+def garbled(change: Callable[[bytes], bytes], *, reset: bool = False, pause: timedelta = timedelta()) -> Fault:
+    """The real answer, head and body, after `change`; byte by byte if there is a `pause`; then the connection ends."""
+    delivery = Delivery.GARBLED_RESET if reset else Delivery.GARBLED
+    return Fault(garble=change, delivery=delivery, pause=pause)
 
 
 def at(stage: Stage, act: Callable[[], object]) -> Fault:

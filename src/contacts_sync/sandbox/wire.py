@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import io
 import json
 import socket
 import struct
@@ -123,6 +124,8 @@ class Handler(BaseHTTPRequestHandler):
     def _deliver(self, answer: Answer, fault: Fault) -> None:
         if fault.delivery is Delivery.LOST:
             return self._reset()
+        if fault.garble:
+            return self._deliver_garbled(answer, fault, fault.garble)
         body, encoding = self._encoded(answer, fault)
         self._head(answer, encoding, len(body))
         if fault.delivery is Delivery.TRUNCATED:
@@ -131,6 +134,17 @@ class Handler(BaseHTTPRequestHandler):
         if fault.delivery is Delivery.DRIPPED:
             return self._drip(body, fault.pause.total_seconds())
         return self._write(body, fault)
+
+    def _deliver_garbled(self, answer: Answer, fault: Fault, garble: Callable[[bytes], bytes]) -> None:
+        line, self.wfile = self.wfile, io.BytesIO()
+        body, encoding = self._encoded(answer, fault)
+        self._head(replace(answer, headers=(*answer.headers, ("Connection", "close"))), encoding, len(body))
+        framed, self.wfile = self.wfile.getvalue() + body, line
+        if fault.pause:
+            return self._drip(garble(framed), fault.pause.total_seconds())
+        self.wfile.write(garble(framed))
+        self.wfile.flush()
+        return self._reset() if fault.delivery is Delivery.GARBLED_RESET else None
 
     def _write(self, body: bytes, fault: Fault) -> None:
         half = len(body) // 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -37,7 +38,7 @@ def record(run: Run, error: Exception | None, desk: Desk) -> Run:
         if error is not None and not isinstance(error, LeaseLost):
             _settle(run, error, desk)
         with read(desk.db) as tx:
-            return runs.require(tx, run.id)
+            return runs.get(tx, run.id) or replace(run, status=RunStatus.CANCELLED)  # its user was purged meanwhile
     except LeaseLost as lost:
         log.info("fenced", reason=str(lost))
     except (StoreUnavailable, StoreUnusable) as trouble:

@@ -28,7 +28,9 @@ FLOORS = {
     "store": 2,
     "google": 2,
     "sync": 3,
+    "health": 3,
     "daemon": 4,
+    "web": 4,
     "cli": 5,
     "__main__": 5,
     "sandbox": 0,  # beside the house: only cli/ may go there
@@ -40,10 +42,14 @@ ROOMS = {
     "click": ("cli",),
     "cronsim": ("timetable",),
     "cryptography": ("vault",),
+    "flask": ("web",),
+    "jinja2": ("web",),
     "jwt": ("google.service_account",),
     "msgspec": ("google.wire", "vault"),
     "oauthlib": ("google",),
+    "markupsafe": ("web",),
     "platformdirs": ("config",),
+    "prometheus_client": ("web",),
     "psycopg": ("store",),
     "requests": ("google",),
     "requests_oauthlib": ("google.oauth",),
@@ -54,6 +60,8 @@ ROOMS = {
     "tenacity": ("sync.retry",),
     "urllib3": ("google",),
     "vobject": ("export.vcard",),
+    "waitress": ("web",),
+    "werkzeug": ("web",),
     "webbrowser": ("cli",),
 }
 MODULES = sorted(path for path in ROOT.rglob("*.py") if "migrations" not in path.parts)
@@ -131,6 +139,8 @@ def test_help_loads_nothing_heavy() -> None:
         "rich",
         "structlog",
         "msgspec",
+        "flask",
+        "prometheus_client",
     }
     code = "import sys, contacts_sync.cli; print(sorted({m.split('.')[0] for m in sys.modules}))"
     import subprocess

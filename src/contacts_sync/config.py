@@ -21,13 +21,15 @@ from contacts_sync.sections import (
     DatabaseSettings,
     Endpoints,
     Google,
+    Health,
     History,
     Log,
     Schedule,
     Secrets,
     Sync,
+    Web,
 )
-from contacts_sync.settings import format_duration, parse_duration
+from contacts_sync.settings import format_duration, is_loopback, parse_duration
 from contacts_sync.timetable import compile_schedule
 
 __all__ = [
@@ -73,6 +75,7 @@ def load(path: Path | None, *, environ: Mapping[str, str], flags: Mapping[str, o
     found.update({key: _Found(value, "command line") for key, value in (flags or {}).items()})
     values = {key.name: _read(key, found.get(key.name), problems) for key in KEYS}
     _check_schedule(values, found, problems)
+    _check_web(values, found, problems)
     if problems:
         raise ConfigurationError("\n".join(problems), hint="correct the configuration and try again")
     return _assemble(source, values, environ)
@@ -162,6 +165,14 @@ def _check_schedule(values: Mapping[str, Any], found: Mapping[str, _Found], prob
             problems.append(f"{found[name].origin}: {name}: {error.message}; {error.hint}")
 
 
+def _check_web(values: Mapping[str, Any], found: Mapping[str, _Found], problems: list[str]) -> None:
+    listen = values["web.listen"]
+    if listen is not None and not is_loopback(listen[0]) and not values["web.password_file"]:
+        problems.append(
+            f"{found['web.listen'].origin}: web.listen reaches beyond this machine, expected web.password_file too"
+        )
+
+
 def _assemble(source: Path | None, values: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
     def section(name: str) -> dict[str, Any]:
         prefix = f"{name}."
@@ -180,8 +191,14 @@ def _assemble(source: Path | None, values: Mapping[str, Any], environ: Mapping[s
         sync=Sync(**section("sync")),
         daemon=Daemon(**section("daemon")),
         history=History(**section("history")),
+        health=Health(**section("health")),
+        web=Web(**{**section("web"), "password_file": _path(values["web.password_file"])}),
         log=Log(**section("log")),
     )
+
+
+def _path(configured: str) -> Path | None:
+    return Path(configured) if configured else None
 
 
 def _default_url(environ: Mapping[str, str]) -> str:

@@ -42,7 +42,7 @@ class Loop:
         self._desk = desk
         self._load = load
         self._wake = threading.Event()
-        self._crew = workers.Crew(desk, config.sync.workers, self._wake, lambda outcome: self.pulse.on_run(outcome))
+        self._crew = workers.Crew(desk, config.sync.workers, self._wake, self.pulse.ran)
         self._planner = Planner(desk.db, config.schedule, Scheduler(SimpleQueue()))
         self._node = workers.node_of(desk, role="daemon")
         self._last: dict[str, float] = {}

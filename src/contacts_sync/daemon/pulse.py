@@ -28,6 +28,10 @@ class Pulse:
         self._turned_at = self._monotonic()
         self.on_turn(seconds)
 
+    def ran(self, outcome: Outcome) -> None:
+        """A worker has finished with a run."""
+        self.on_run(outcome)
+
     @property
     def still_for(self) -> float:
         """Seconds since the loop last came round."""

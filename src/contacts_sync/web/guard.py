@@ -1,4 +1,4 @@
-"""Who may see anything at all: requests for one of our names, with the password where there is one. Pure but for the file."""
+"""Who may see anything at all: requests for one of our names, with the password where there is one."""
 
 from __future__ import annotations
 

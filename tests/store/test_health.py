@@ -26,9 +26,7 @@ def succeeded(db: Database, *users: str, at: datetime = NOW) -> None:
         queued(db, user, at)
         (run,) = claimed(db, now=at, limit=1)
         with write(db) as tx:
-            runs.succeed(
-                tx, run, "w1", at + MINUTE, contacts_sync_token="c", groups_sync_token="g", fingerprint="f"
-            )
+            runs.succeed(tx, run, "w1", at + MINUTE, contacts_sync_token="c", groups_sync_token="g", fingerprint="f")
 
 
 def failed(db: Database, *users: str, error: str = "PassingTrouble", message: str = "no luck") -> None:

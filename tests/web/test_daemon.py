@@ -48,7 +48,7 @@ def test_the_daemon_answers_that_it_lives(operator: Operator) -> None:
 def test_a_taken_port_is_one_line_and_the_daemon_goes_on(operator: Operator) -> None:
     operator.google.world.add_account(ALICE).add_people(2)
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        operator.environ["CONTACTS_SYNC_WEB__LISTEN"] = "127.0.0.1:{}".format(taken.getsockname()[1])
+        operator.environ["CONTACTS_SYNC_WEB__LISTEN"] = f"127.0.0.1:{taken.getsockname()[1]}"
         with operator.daemon():
             wait_until(lambda: said(operator, "web_unavailable"))
             operator.connect("alice", account=ALICE)

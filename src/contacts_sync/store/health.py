@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import IntFlag
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, Text, and_, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, FromClause, Select, Subquery, Text, and_, case, func, literal, or_, select
 
 from contacts_sync.errors import MassDeletion
 from contacts_sync.model import ConnectionStatus, Run, RunStatus, Schedule
@@ -118,7 +118,7 @@ def schedules(tx: Transaction, default: Schedule) -> list[tuple[Schedule, int]]:
 
 def census(tx: Transaction, by: Yardstick) -> list[Census]:
     """Everybody, by signs."""
-    seen = _seen(tx, by)
+    seen = _seen(_facts(tx, by).cte("facts").prefix_with("MATERIALIZED"), by)
     query = select(seen.c.signs, func.count(), func.min(seen.c.since)).group_by(seen.c.signs)
     return [Census(Sign(row[0]), row[1], row[2]) for row in tx.execute(query)]
 
@@ -133,7 +133,7 @@ def most_stale(tx: Transaction) -> tuple[str, datetime] | None:
 
 def troubles(tx: Transaction, by: Yardstick) -> list[Trouble]:
     """Users in trouble, grouped by signs and error, the largest groups first."""
-    seen = _seen(tx, by)
+    seen = _seen(_facts(tx, by).cte("facts").prefix_with("MATERIALIZED"), by)
     count = func.count().label("users")
     query = (
         select(seen.c.signs, seen.c.error_type, seen.c.message, count, func.min(seen.c.user_id))
@@ -158,7 +158,7 @@ def page_of_users(
     before: str | None = None,
 ) -> list[UserRow]:
     """At most `limit` users by id: the first ones, the next ones `after` an id, or the last ones `before` one."""
-    seen = _seen(tx, by)
+    seen = _seen(_facts(tx, by).subquery("facts"), by)
     query = _wanted(select(seen), seen, want)
     if after is not None:
         query = query.where(seen.c.user_id > after)
@@ -171,7 +171,7 @@ def page_of_users(
 
 def one_user(tx: Transaction, by: Yardstick, user_id: str) -> UserRow | None:
     """One user who isn't disconnected."""
-    seen = _seen(tx, by, connections.c.user_id == user_id)
+    seen = _seen(_facts(tx, by).where(connections.c.user_id == user_id).subquery("facts"), by)
     row = tx.execute(select(seen)).mappings().first()
     return _user(row) if row else None
 
@@ -187,9 +187,11 @@ def history(tx: Transaction, user_id: str, *, limit: int, before: int | None = N
 # -- how it is counted
 
 
-def _seen(tx: Transaction, by: Yardstick, which: ColumnElement[bool] | None = None) -> Subquery:
-    """Everybody who counts (or just `which`), a row each: the facts, and the signs that follow from them."""
-    facts = _facts(tx, by, which)
+def _seen(facts: FromClause, by: Yardstick) -> Subquery:
+    """The facts of users, and the signs that follow from them.
+
+    Facts that are grouped come materialized: SQLite looks schedules up by an index of its own making only then.
+    """
     late = and_(
         facts.c.due_at > facts.c.scheduled_since,
         or_(facts.c.last_success_at.is_(None), facts.c.last_success_at < facts.c.due_at),
@@ -208,14 +210,15 @@ def _seen(tx: Transaction, by: Yardstick, which: ColumnElement[bool] | None = No
     return select(facts, signs.label("signs")).subquery("seen")
 
 
-def _facts(tx: Transaction, by: Yardstick, which: ColumnElement[bool] | None) -> Subquery:
+def _facts(tx: Transaction, by: Yardstick) -> Select[Any]:
+    """Everybody who counts, a row each."""
     cron, zone = _schedule(by.default)
     rows = [(one.schedule.cron, one.schedule.timezone, one.slot_at) for one in by.deadlines]
     due = dialect.given_rows(tx, "due", {"cron": Text(), "timezone": Text(), "at": Instant()}, rows)
     reauth = connections.c.status == ConnectionStatus.NEEDS_REAUTH
     failing = sync_states.c.last_status == RunStatus.FAILED
     message = case((reauth, connections.c.reauth_reason), (failing, sync_states.c.last_error))
-    query = (
+    return (
         select(
             connections.c.user_id,
             connections.c.google_account,
@@ -233,7 +236,6 @@ def _facts(tx: Transaction, by: Yardstick, which: ColumnElement[bool] | None) ->
         .select_from(_linked().outerjoin(due, and_(due.c.cron == cron, due.c.timezone == zone)))
         .where(_is_counted())
     )
-    return (query if which is None else query.where(which)).subquery("facts")
 
 
 def _linked() -> Any:

@@ -45,7 +45,9 @@ def causes(troubles: Iterable[Trouble], pause: Pause | None, users: int) -> list
         cause = _cause(trouble, health)
         key = cause.title, cause.error_type, PARTICULAR.sub("…", cause.detail)
         told[key] = _together(told[key], cause) if key in told else cause
-    found = sorted((_of_one_or_many(cause, users) for cause in told.values()), key=lambda cause: -cause.users)
+    found = sorted(
+        (_of_one_or_many(cause, users) for cause in told.values()), key=lambda cause: (-cause.users, cause.title)
+    )
     return [*([_of_pause(pause, users)] if pause else []), *found]
 
 

@@ -239,7 +239,9 @@ def given_rows(
     document = json.dumps([list(row) for row in rows], default=lambda at: at.isoformat(timespec="microseconds"))
     if is_server(tx.dialect):
         each = func.jsonb_array_elements(cast(type_coerce(document, Text), postgresql.JSONB)).table_valued("value")
-        cells: list[ColumnElement[Any]] = [cast(each.c.value.op("->>")(n), kind) for n, kind in enumerate(columns.values())]
+        cells: list[ColumnElement[Any]] = [
+            cast(each.c.value.op("->>")(n), kind) for n, kind in enumerate(columns.values())
+        ]
     else:
         each = func.json_each(document).table_valued("value")
         cells = [

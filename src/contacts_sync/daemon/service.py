@@ -19,7 +19,8 @@ from contacts_sync.store import nodes
 from contacts_sync.store.engine import Database, close, open_database
 from contacts_sync.sync.desk import open_desk
 from contacts_sync.sync.keycheck import refuse_wrong_key
-from contacts_sync.web.app import Watched, application
+from contacts_sync.web.app import application
+from contacts_sync.web.look import Watched
 from contacts_sync.web.server import serving
 
 log = structlog.get_logger()

@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from contacts_sync.health.cures import CONNECT, LATE, UNSCHEDULED, Blame, Cure, command_for, cure_for
 from contacts_sync.health.verdicts import Health, health_of
 from contacts_sync.model import Pause
-from contacts_sync.store.health import Sign, Trouble
+from contacts_sync.store.health import TROUBLE, Sign, Trouble, UserRow
+
+WAITING = Sign.OVERDUE | Sign.NEVER  # what a pause of everybody explains
 
 PARTICULAR = re.compile(
     r"""'[^']*' | "[^"]*" | \S+@\S+ | https?://\S+ | \b\d{4}-\d\d-\d\d[T ]?[\d:.]*Z? | \b(?:[0-9a-f]{8,}|\d{4,})\b
@@ -102,3 +104,14 @@ def _of_pause(pause: Pause, users: int) -> Cause:
         example="",
         command=pause.hint,
     )
+
+
+def cause_of(user: UserRow, pause: Pause | None, failed_run: int | None) -> Cause | None:
+    """What is wrong with one user, or None; `failed_run` is the latest run if that failed."""
+    if not user.signs & TROUBLE:
+        return None
+    trouble = Trouble(user.signs, user.error_type, user.message, 1, user.user_id)
+    found = causes([trouble], None if user.signs & ~WAITING & TROUBLE else pause, 1)
+    if Sign.PARKED in user.signs and failed_run is not None:
+        return replace(found[0], command=f"contacts-sync runs approve {failed_run}")
+    return found[0]

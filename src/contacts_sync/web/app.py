@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
-from flask import Flask, Response, request
+from flask import Flask, Response, render_template, request
+from werkzeug.exceptions import HTTPException
 
 from contacts_sync import logs
-from contacts_sync.config import Config
-from contacts_sync.daemon.pulse import Pulse
+from contacts_sync.errors import ContactsSyncError
 from contacts_sync.store.engine import close, open_database
-from contacts_sync.sync.desk import Desk
-from contacts_sync.web import guard, probes
+from contacts_sync.web import guard, metrics, pages, probes, words
+from contacts_sync.web.look import Lookout, Watched
 
 OPEN_TO_ALL = ("/healthz",)
 POLICY = {
@@ -28,15 +27,6 @@ POLICY = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """The daemon whose work is shown: its configuration as it holds now, its pulse, its desk."""
-
-    config: Callable[[], Config]
-    pulse: Pulse
-    desk: Desk
-
-
 @contextmanager
 def application(watched: Watched) -> Iterator[Flask]:
     """A WSGI application with connections to the store of its own, so that no page ever takes a worker's.
@@ -47,18 +37,38 @@ def application(watched: Watched) -> Iterator[Flask]:
     password = guard.read_password(settings.password_file) if settings.password_file else None
     db = open_database(watched.config().database.url)
     try:
-        yield _assembled(watched, guard.own_names(settings.hosts), password)
+        yield _assembled(Lookout(db, watched), guard.own_names(settings.hosts), password)
     finally:
         close(db)
 
 
-def _assembled(watched: Watched, names: frozenset[str], password: str | None) -> Flask:
+def _assembled(lookout: Lookout, names: frozenset[str], password: str | None) -> Flask:
     app = Flask("contacts_sync.web", static_folder="static", template_folder="templates")
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.before_request(lambda: _refusal(names, password))
     app.after_request(_sealed)
-    app.register_blueprint(probes.blueprint(watched.pulse))
+    app.register_error_handler(ContactsSyncError, _apology)
+    app.register_error_handler(HTTPException, _no_such_page)
+    app.jinja_env.finalize = _cleaned
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters |= words.FILTERS
+    for module in (probes, metrics, pages):
+        app.register_blueprint(module.blueprint(lookout))
     return app
+
+
+def _cleaned(value: object) -> object:
+    """Nothing that could steer a browser's text, whoever wrote it; escaping is Jinja's."""
+    return logs.clean(value) if type(value) is str else value
+
+
+def _apology(trouble: ContactsSyncError) -> tuple[str, int]:
+    return render_template("message.html", title="Not now", message=trouble.message, hint=trouble.hint), 503
+
+
+def _no_such_page(problem: HTTPException) -> tuple[str, int]:
+    title, message = problem.name, problem.description or ""
+    return render_template("message.html", title=title, message=message, hint=""), problem.code or 500
 
 
 def _refusal(names: frozenset[str], password: str | None) -> Response | None:

@@ -12,7 +12,8 @@ from contacts_sync import errors
 class Blame(StrEnum):
     """Who has to do something, or where to look."""
 
-    USER = "one user"
+    USER = "the user"
+    OPERATOR = "you"
     PROJECT = "your Google project"
     GOOGLE = "Google or the network"
     STORE = "the store"
@@ -48,7 +49,7 @@ CURES = {
     errors.GrantRejected: CONNECT,
     errors.ScopeMissing: CONNECT,
     errors.UnreadableGrant: CONNECT,
-    errors.MassDeletion: Cure(Blame.USER, "mass deletion: waits for your approval", "contacts-sync status {user}"),
+    errors.MassDeletion: Cure(Blame.OPERATOR, "mass deletion: waits for your approval", "contacts-sync status {user}"),
     errors.DeadlineExceeded: Cure(Blame.SETUP, "took longer than sync.run_deadline", RETRY, RETRY_ALL),
     errors.RunAbandoned: Cure(Blame.PROGRAM, "takes its process along: quarantined", LOOK),
     errors.KeyProblem: Cure(Blame.SETUP, "the key file can't be used", "contacts-sync check"),

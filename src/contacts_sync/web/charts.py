@@ -13,6 +13,7 @@ from contacts_sync.web.words import number, seconds
 WIDTH, HEIGHT = 720.0, 120.0
 GAP = 0.22  # of a bar's width
 LABELS = 6
+NOTHING = "no runs"
 SHORTEST = 1.5  # what isn't nothing is seen
 
 
@@ -63,7 +64,8 @@ def of_runs(bars: Sequence[Bar]) -> Chart:
         for place, bar in enumerate(bars)
     ]
     failed, runs = sum(bar.failed for bar in bars), sum(bar.runs for bar in bars)
-    return Chart(tuple(columns), number(top), _labels(bars), f"{number(runs)} runs, {number(failed)} of them failed")
+    summary = f"{number(runs)} runs, {number(failed)} of them failed" if runs else NOTHING
+    return Chart(tuple(columns), number(top) if top else "", _labels(bars), summary)
 
 
 def of_durations(bars: Sequence[Bar]) -> Chart:
@@ -85,7 +87,8 @@ def of_durations(bars: Sequence[Bar]) -> Chart:
         if bar.slow is not None and column.strokes
     ]
     drawn = [*columns, Column(0, 0, tuple(marks), "")]
-    return Chart(tuple(drawn), seconds(slowest), _labels(bars), f"95 % of the runs took at most {seconds(slowest)}")
+    summary = f"95 % of the runs took at most {seconds(slowest)}" if slowest else NOTHING
+    return Chart(tuple(drawn), seconds(slowest) if slowest else "", _labels(bars), summary)
 
 
 def of_load(minutes: Sequence[Minute]) -> Chart:
@@ -97,8 +100,10 @@ def of_load(minutes: Sequence[Minute]) -> Chart:
         if minute.runs
     ]
     coming = sum(minute.runs for minute in minutes)
-    summary = f"{number(coming)} runs in the next hour, at most {number(top)} in one minute"
-    return Chart(tuple(columns), number(top), _spaced([minute.at for minute in minutes], "%H:%M"), summary)
+    summary = f"{number(coming)} to start, at most {number(top)} in one minute" if coming else "no runs are due"
+    return Chart(
+        tuple(columns), number(top) if top else "", _spaced([minute.at for minute in minutes], "%H:%M"), summary
+    )
 
 
 def _column(place: int, places: int, parts: Sequence[tuple[str, float]], top: float, title: str) -> Column:

@@ -23,10 +23,11 @@ class Asked:
     text: str = ""
     after: str | None = None
     before: str | None = None
+    span: str = ""
 
     def address(self, **change: str | None) -> str:
         """The query of a page like this one, but for the change; paging begins anew unless it is the change."""
-        parts = {"health": self.health, "q": self.text or None, **change}
+        parts = {"health": self.health, "q": self.text, "span": self.span, **change}
         return "?" + urlencode({name: str(value) for name, value in parts.items() if value})
 
 
@@ -44,10 +45,20 @@ def asked(arguments: Mapping[str, str]) -> Asked:
     wanted = arguments.get("health", "")
     return Asked(
         health=Health(wanted) if wanted in set(Health) else None,
-        text=arguments.get("q", "").strip()[:LONGEST_TEXT],
-        after=arguments.get("after"),
-        before=arguments.get("before"),
+        text=storable(arguments.get("q", "")).strip()[:LONGEST_TEXT],
+        after=_id(arguments, "after"),
+        before=_id(arguments, "before"),
+        span=arguments.get("span", "")[:LONGEST_TEXT],
     )
+
+
+def _id(arguments: Mapping[str, str], name: str) -> str | None:
+    return storable(arguments[name]) if name in arguments else None
+
+
+def storable(text: str) -> str:
+    """The text without what no database takes: a user id never holds it."""
+    return text.replace("\0", "")
 
 
 def listed(tx: Transaction, by: Yardstick, asked: Asked, *, all_paused: bool, limit: int = USERS_A_PAGE) -> Listing:

@@ -20,7 +20,7 @@ from contacts_sync.store import connections, contacts, health, nodes, runs
 from contacts_sync.store.engine import Transaction
 from contacts_sync.timetable import compile_schedule, spread_offset
 from contacts_sync.web import charts
-from contacts_sync.web.listing import Asked, asked, listed
+from contacts_sync.web.listing import Asked, asked, listed, storable
 from contacts_sync.web.look import Lookout
 
 RUNS_A_PAGE = 25
@@ -31,7 +31,7 @@ def blueprint(lookout: Lookout) -> Blueprint:
     """`/`, `/user?id=…`, `/runs/…`."""
     routes = Blueprint("pages", __name__)
 
-    @routes.context_processor
+    @routes.app_context_processor
     def everywhere() -> dict[str, Any]:
         return {"now": lookout.now(), "version": __version__, "user_address": user_address}
 
@@ -42,8 +42,7 @@ def blueprint(lookout: Lookout) -> Blueprint:
         wanted = asked(request.args)
         with lookout.reading() as tx:
             listing = listed(tx, lookout.yardstick(tx), wanted, all_paused=fleet.pause is not None)
-        span = request.args.get("span", "")
-        span = span if span in SPANS else "24h"
+        span = wanted.span if wanted.span in SPANS else "24h"
         history = lookout.bars[SPANS[span]]()
         return render_template(
             "dashboard.html",
@@ -65,7 +64,7 @@ def blueprint(lookout: Lookout) -> Blueprint:
     @routes.get("/user")
     def user() -> str:
         """One user, with the runs there were."""
-        user_id = request.args.get("id", "")
+        user_id = storable(request.args.get("id", ""))
         before = request.args.get("before", type=int)
         with lookout.reading() as tx:
             connection = connections.get(tx, user_id)

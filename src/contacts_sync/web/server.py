@@ -17,7 +17,7 @@ from waitress.server import create_server
 log = structlog.get_logger()
 
 TRY_AGAIN = timedelta(seconds=10)
-LOOK_EVERY = timedelta(milliseconds=500)  # how soon the end of the process is noticed
+LOOK_EVERY = timedelta(milliseconds=200)  # how soon the end of the process is noticed
 STOP_WITHIN = timedelta(seconds=3)
 LIMITS = {
     "threads": 6,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from contacts_sync.health.verdicts import Health
 
-UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
+UNITS = ((86_400, 2, "day"), (3_600, 1, "hour"), (60, 1, "minute"))  # seconds, from how many on, name
 LABELS = {
     Health.FRESH: "fresh",
     Health.LATE: "late",
@@ -39,10 +39,10 @@ def iso(at: datetime) -> str:
 
 
 def span_of(length: timedelta) -> str:
-    """About how long: 3 days, 2 hours, 5 minutes, a few seconds."""
+    """About how long: 3 days, 26 hours, 5 minutes, a few seconds."""
     seconds = abs(length.total_seconds())
-    for size, name in UNITS:
-        if seconds >= size:
+    for size, least, name in UNITS:
+        if seconds >= least * size:
             count = int(seconds // size)
             return f"{count} {name}{'s' if count > 1 else ''}"
     return "a few seconds"

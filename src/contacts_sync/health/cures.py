@@ -23,7 +23,7 @@ class Blame(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cure:
-    """`command` heals one user (with `{user}`), `for_many` many at once, if there is such a command."""
+    """`command` heals one user (`{user}`, or `{quoted}` as an option's value), `for_many` many at once, if there is such a command."""
 
     blame: Blame
     title: str
@@ -33,7 +33,7 @@ class Cure:
 
 RETRY = "contacts-sync run-now {user}"
 RETRY_ALL = "contacts-sync run-now --failed"
-LOOK = "contacts-sync runs list --status failed --user {user}"
+LOOK = "contacts-sync runs list --status failed --user={quoted}"
 CONNECT = Cure(Blame.USER, "permission gone: connect again", "contacts-sync connect {user}")
 LATE = Cure(Blame.PROGRAM, "late: no success since the last slot", RETRY, "contacts-sync run-now --all --no-wait")
 UNSCHEDULED = Cure(
@@ -69,7 +69,7 @@ def command_for(cure: Cure, user_id: str, users: int) -> str:
     """What to type for one user, or for that many of whom `user_id` is one."""
     if users > 1 and cure.for_many:
         return cure.for_many
-    return cure.command.replace("{user}", typed(user_id))
+    return cure.command.replace("{user}", typed(user_id)).replace("{quoted}", shlex.quote(user_id))
 
 
 def typed(user_id: str) -> str:

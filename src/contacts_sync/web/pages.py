@@ -10,12 +10,13 @@ from flask import Blueprint, abort, render_template, request
 
 from contacts_sync import __version__, logs
 from contacts_sync.daemon.liveness import alive
+from contacts_sync.daemon.reconcile import effective
 from contacts_sync.errors import InvalidUsage
 from contacts_sync.health.causes import cause_of
 from contacts_sync.health.cures import command_for, cure_for
 from contacts_sync.health.past import Span
 from contacts_sync.health.verdicts import Health, health_of
-from contacts_sync.model import Connection, ConnectionStatus, Run, RunStatus
+from contacts_sync.model import Connection, ConnectionStatus, Run, RunStatus, Schedule
 from contacts_sync.store import connections, contacts, health, nodes, runs
 from contacts_sync.store.engine import Transaction
 from contacts_sync.timetable import compile_schedule, spread_offset
@@ -132,6 +133,7 @@ def _user(tx: Transaction, lookout: Lookout, connection: Connection, before: int
         "cause": cause_of(row, pause, _if_failed(latest)) if row else None,
         "state": connections.sync_state(tx, user_id),
         "contacts": contacts.count(tx, user_id),
+        "schedule": _schedule(lookout, connection),
         "next_run": _next_run(lookout, connection),
         "runs": history[:RUNS_A_PAGE],
         "older": user_address(user_id, before=history[RUNS_A_PAGE - 1].id) if len(history) > RUNS_A_PAGE else None,
@@ -146,9 +148,15 @@ def _if_failed(run: Run | None) -> int | None:
 def _next_run(lookout: Lookout, connection: Connection) -> datetime | None:
     if connection.status is not ConnectionStatus.CONNECTED:
         return None
-    settings = lookout.watched.config().schedule
+    schedule = _schedule(lookout, connection)
     try:
-        timetable = compile_schedule(connection.cron or settings.cron, connection.timezone or settings.timezone)
+        timetable = compile_schedule(schedule.cron, schedule.timezone)
     except InvalidUsage:
         return None
-    return timetable.next_after(lookout.now()).at + spread_offset(connection.user_id, settings.spread)
+    spread = lookout.watched.config().schedule.spread
+    return timetable.next_after(lookout.now()).at + spread_offset(connection.user_id, spread)
+
+
+def _schedule(lookout: Lookout, connection: Connection) -> Schedule:
+    settings = lookout.watched.config().schedule
+    return effective(connection, Schedule(settings.cron, settings.timezone))

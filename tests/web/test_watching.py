@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,9 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from contacts_sync.model import Node, Outcome, RunStatus
+from contacts_sync.store import nodes
+from contacts_sync.store.engine import write
 from tests.store.given import queued
 from tests.web.conftest import Site, now
 from tests.web.crowd import crowd
@@ -21,7 +26,6 @@ from tests.web.crowd import crowd
 SHIPPED = Path(__file__).parents[2] / "systemd"
 RULES, DASHBOARD = SHIPPED / "contacts-sync.rules.yml", SHIPPED / "grafana-dashboard.json"
 PROMTOOL = shutil.which("promtool")
-GENERIC = {"up"}
 
 
 def alerts() -> list[dict[str, Any]]:
@@ -38,19 +42,28 @@ def names_in(expression: str) -> set[str]:
     return set(re.findall(r"\b(?:contacts_sync|process)_\w+", expression))
 
 
-def test_every_metric_that_is_asked_for_exists_with_its_labels(site: Site) -> None:
+def at_work(site: Site) -> None:
+    """Everything that can be counted has happened once."""
     crowd(site.db, 9, now(), failing=3)
-    queued(site.db, "u000008", now())
-    there = {}
-    for family in text_string_to_metric_families(site.get("/metrics").text):
-        there.update({sample.name: set(sample.labels) for sample in family.samples})
-        there |= {f"{family.name}_total": set()} if family.type == "counter" and not family.samples else {}
-        there |= {f"{family.name}_bucket": {"le"}} if family.type == "histogram" else {}
+    with write(site.db) as tx:
+        nodes.beat(tx, Node("w", "daemon", *nodes.this_host(), os.getpid(), "1", now(), now()))
+    run = queued(site.db, "u000008", now())
+    for status in RunStatus:
+        site.pulse.ran(Outcome(replace(run, status=status), None, 1.0))
+    site.pulse.turned(0.1)
+    site.watched.desk.transport.tally.asked(200)
+
+
+def test_every_metric_that_is_asked_for_exists_with_its_labels(site: Site) -> None:
+    at_work(site)
+    families = text_string_to_metric_families(site.get("/metrics").text)
+    there = {sample.name: set(sample.labels) for family in families for sample in family.samples}
     for expression in expressions():
-        assert names_in(expression) <= there.keys() - {""} or "contacts_sync_heartbeat_age_seconds" in expression
+        assert names_in(expression) <= there.keys(), expression
         for name, labels in re.findall(r"(contacts_sync_\w+){([^}]*)}", expression):
-            asked = set(re.findall(r"(\w+)=", labels)) - {"job"}
-            assert asked <= there[name] or not there[name], expression
+            assert set(re.findall(r"(\w+)=", labels)) - {"job"} <= there[name], expression
+        for labels, name in re.findall(r"by \(([\w, ]+)\) \(+(?:rate\()?(contacts_sync_\w+)", expression):
+            assert set(labels.split(", ")) - {"job", "instance"} <= there[name], expression
 
 
 def test_every_alert_says_what_and_what_to_do() -> None:

@@ -23,7 +23,7 @@ class Blame(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cure:
-    """`command` heals one user (`{user}`, or `{quoted}` as an option's value), `for_many` many at once, if there is such a command."""
+    """`command` heals one user (`{user}`, or `{quoted}` as an option's value), `for_many` many at once, if one does."""
 
     blame: Blame
     title: str

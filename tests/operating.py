@@ -24,6 +24,7 @@ SETTINGS = {
     "DAEMON__HEARTBEAT": "500ms",
     "DAEMON__LEASE": "3s",
     "DAEMON__SHUTDOWN_GRACE": "5s",
+    "WEB__LISTEN": "",
 }
 
 

@@ -38,7 +38,7 @@ def test_the_example_is_the_generated_one_and_holds_every_key() -> None:
 def test_the_example_says_the_defaults(tmp_path: Path) -> None:
     path = written(tmp_path, config.example())
     loaded, default = config.load(path, environ={}), config.load(None, environ={"CONTACTS_SYNC_CONFIG": ""})
-    for section in ("google", "schedule", "sync", "daemon", "history", "log", "database"):
+    for section in ("google", "schedule", "sync", "daemon", "history", "health", "web", "log", "database"):
         assert getattr(loaded, section) == getattr(default, section)
 
 
@@ -107,12 +107,35 @@ def test_all_problems_come_at_once_with_file_key_value_and_what_was_expected(tmp
         ('[schedule]\ntimezone = ""\n', "no such time zone"),
         ('[schedule]\ncron = "0 0 31 2 *"\n', "schedule.cron"),
         ('[history]\nkeep_failed = "always"\n', '"forever"'),
+        ('[web]\nlisten = "8787"\n', '"host:port"'),
+        ('[web]\nlisten = "localhost:99999"\n', '"host:port"'),
+        ('[web]\nlisten = "0.0.0.0:8787"\n', "expected web.password_file too"),
+        ('[web]\nhosts = ["http://x"]\n', "a list of host names"),
+        ('[health]\nfresh_within = "0s"\n', "from 1m to 90d"),
         ("workers = 3\n", "unknown key 'workers'"),
         ("[nonsense]\n[nonsense.more]\na = 1\n", "unknown key"),
     ],
 )
 def test_a_wrong_value_is_named(tmp_path: Path, text: str, expected: str) -> None:
     assert any(expected in line for line in problems(written(tmp_path, text)))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("127.0.0.1:8787", ("127.0.0.1", 8787)), ("[::1]:80", ("::1", 80)), ("localhost:0", ("localhost", 0)), ("", None)],
+)
+def test_where_to_listen_is_a_host_and_a_port_or_nowhere(text: str, expected: tuple[str, int] | None) -> None:
+    assert config.load(None, environ={"CONTACTS_SYNC_WEB__LISTEN": text}).web.listen == expected
+
+
+def test_beyond_loopback_with_a_password_is_fine() -> None:
+    environ = {
+        "CONTACTS_SYNC_WEB__LISTEN": "[::]:8787",
+        "CONTACTS_SYNC_WEB__PASSWORD_FILE": "/run/password",
+        "CONTACTS_SYNC_WEB__HOSTS": "Sync.example.com, other",
+    }
+    loaded = config.load(None, environ=environ).web
+    assert (loaded.password_file, loaded.hosts) == (Path("/run/password"), ("sync.example.com", "other"))
 
 
 def test_a_missing_or_unreadable_file_is_one_clear_line(tmp_path: Path) -> None:

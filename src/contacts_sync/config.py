@@ -23,13 +23,15 @@ from contacts_sync.sections import (
     DatabaseSettings,
     Endpoints,
     Google,
+    Health,
     History,
     Log,
     Schedule,
     Secrets,
     Sync,
+    Web,
 )
-from contacts_sync.settings import format_duration, parse_duration
+from contacts_sync.settings import format_duration, is_loopback, parse_duration
 from contacts_sync.timetable import compile_schedule
 
 __all__ = [
@@ -109,6 +111,7 @@ def _read_all(
     found.update({key: _Found(value, "command line") for key, value in flags.items()})
     values = {key.name: _read(key, found.get(key.name), problems) for key in KEYS}
     _check_schedule(values, found, problems)
+    _check_web(values, found, problems)
     if problems:
         raise ConfigurationError("\n".join(problems), hint="correct the configuration and try again")
     return values, found
@@ -213,6 +216,14 @@ def _check_schedule(values: Mapping[str, Any], found: Mapping[str, _Found], prob
             problems.append(f"{found[name].origin}: {name}: {error.message}; {error.hint}")
 
 
+def _check_web(values: Mapping[str, Any], found: Mapping[str, _Found], problems: list[str]) -> None:
+    listen = values["web.listen"]
+    if listen is not None and not is_loopback(listen[0]) and not values["web.password_file"]:
+        problems.append(
+            f"{found['web.listen'].origin}: web.listen reaches beyond this machine, expected web.password_file too"
+        )
+
+
 def _assemble(source: Path | None, values: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
     def section(name: str) -> dict[str, Any]:
         prefix = f"{name}."
@@ -231,8 +242,14 @@ def _assemble(source: Path | None, values: Mapping[str, Any], environ: Mapping[s
         sync=Sync(**section("sync")),
         daemon=Daemon(**section("daemon")),
         history=History(**section("history")),
+        health=Health(**section("health")),
+        web=Web(**{**section("web"), "password_file": _path(values["web.password_file"])}),
         log=Log(**section("log")),
     )
+
+
+def _path(configured: str) -> Path | None:
+    return Path(configured) if configured else None
 
 
 def _default_url(environ: Mapping[str, str]) -> str:

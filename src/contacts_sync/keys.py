@@ -196,6 +196,37 @@ KEYS = (
     ),
     Key("history.keep_failed", "forever", settings.retention, "The same for failed runs."),
     Key(
+        "health.fresh_within",
+        "26h",
+        settings.duration(least="1m", most="90d"),
+        "The freshness objective: a user meets it whose last successful sync is no older than this.",
+    ),
+    Key(
+        "health.grace",
+        "1h",
+        settings.duration(most="7d"),
+        "A user is late who has no success this long after a slot (and after schedule.spread).",
+    ),
+    Key(
+        "web.listen",
+        "127.0.0.1:8787",
+        settings.address,
+        'Where the daemon serves the dashboard, /metrics, /healthz and /readyz; "" = nowhere.\n'
+        "Beyond loopback it needs a password_file, and a proxy that speaks TLS.",
+    ),
+    Key(
+        "web.password_file",
+        "",
+        settings.string,
+        "One line: the password of everything but /healthz (HTTP Basic; any user name). Readable by its owner only.",
+    ),
+    Key(
+        "web.hosts",
+        [],
+        settings.host_names,
+        "Names it answers to besides localhost, this machine's name and IP addresses, as a proxy passes them on.",
+    ),
+    Key(
         "log.level",
         "info",
         settings.one_of("debug", "info", "warning", "error"),

@@ -90,6 +90,23 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
+class Health:
+    """What counts as fresh: how old a copy may be, and how long after its slot a run may take to succeed."""
+
+    fresh_within: timedelta
+    grace: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """Where the daemon answers HTTP: (host, port), None for nowhere; the names it answers to besides its own."""
+
+    listen: tuple[str, int] | None
+    password_file: Path | None
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """How much is said, and in which form."""
 
@@ -109,6 +126,8 @@ class Config:
     sync: Sync
     daemon: Daemon
     history: History
+    health: Health
+    web: Web
     log: Log
 
     def sections(self) -> list[str]:

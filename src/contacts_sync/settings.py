@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 LOOPBACK = re.compile(r"127(\.\d{1,3}){3}|::1|localhost")
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+ADDRESS = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[\w.-]+)):(?P<port>\d{1,5})")
+HOST_NAME = re.compile(r"[\w-]+(\.[\w-]+)*")
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 
 Reader = Callable[[Any], Any]
@@ -123,6 +125,29 @@ def endpoint(value: object) -> str:
     if not parts.hostname or parts.scheme not in ("https", "http") or (parts.scheme == "http" and not loopback):
         raise ValueError("an https:// URL (http:// only on loopback)")
     return string(value).rstrip("/")
+
+
+def address(value: object) -> tuple[str, int] | None:
+    """`host:port` or `[IPv6]:port`, or nothing."""
+    if string(value) == "":
+        return None
+    found = ADDRESS.fullmatch(string(value))
+    if found is None or int(found["port"]) > 65535:
+        raise ValueError('"host:port" such as "127.0.0.1:8787", or an empty string')
+    return found["v6"] or found["name"], int(found["port"])
+
+
+def is_loopback(host: str) -> bool:
+    """True for a name or an address of this machine that no other can reach."""
+    return LOOPBACK.fullmatch(host) is not None
+
+
+def host_names(value: object) -> tuple[str, ...]:
+    """A list of host names; in the environment with commas between."""
+    items = [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
+    if not isinstance(items, list) or not all(isinstance(item, str) and HOST_NAME.fullmatch(item) for item in items):
+        raise ValueError('a list of host names such as ["contacts.example.com"]')
+    return tuple(item.lower() for item in items)
 
 
 def proxy(value: object) -> str:

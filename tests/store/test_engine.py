@@ -13,7 +13,7 @@ from psycopg import sql
 from sqlalchemy import text
 
 from contacts_sync.errors import StoreUnavailable, StoreUnusable
-from contacts_sync.store import migrate
+from contacts_sync.store import connections, migrate
 from contacts_sync.store.engine import Database, close, open_database, read, write
 from tests.postgres import Server
 
@@ -175,3 +175,20 @@ def test_of_many_who_create_a_store_at_once_all_get_the_same(store_url: str) -> 
     with read(db) as tx:
         assert tx.execute(text("SELECT change_version FROM store")).scalar() == 4
     close(db)
+
+
+def test_opening_a_store_twice_takes_no_lock_away_from_the_first(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/store.db"
+    first = open_database(url, create=True)
+    with read(first) as tx:
+        assert connections.every(tx) == []
+    close(open_database(url))
+    another_process = (
+        "import sqlite3, sys; store = sqlite3.connect(sys.argv[1]); "
+        "store.execute('UPDATE store SET change_version = change_version + 1'); store.commit(); store.close()"
+    )
+    for version in (1, 2):
+        subprocess.run([sys.executable, "-c", another_process, str(tmp_path / "store.db")], check=True, timeout=60)
+        with read(first) as tx:
+            assert connections.change_version(tx) == version
+    close(first)

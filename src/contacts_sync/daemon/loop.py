@@ -17,6 +17,7 @@ from contacts_sync.config import Config
 from contacts_sync.daemon import workers
 from contacts_sync.daemon.notify import tell_systemd, watchdog_interval
 from contacts_sync.daemon.planner import Planner
+from contacts_sync.daemon.pulse import Pulse
 from contacts_sync.daemon.scheduler import Scheduler
 from contacts_sync.errors import ContactsSyncError, StoreUnavailable
 from contacts_sync.store import nodes, runs
@@ -31,7 +32,7 @@ TIDY_EVERY = timedelta(hours=1)
 SET_BACK = timedelta(minutes=1)
 STUCK_AFTER = timedelta(minutes=2)  # past its deadline a run is stopped at the next page: a worker that isn't, hangs
 LAST_PAGE = timedelta(seconds=5)  # for runs to reach a page boundary once they are told to stop
-RELOADABLE = ("schedule", "sync", "history", "log")
+RELOADABLE = ("schedule", "sync", "history", "health", "log")
 
 
 class Loop:
@@ -39,17 +40,22 @@ class Loop:
 
     def __init__(self, config: Config, desk: Desk, load: Callable[[], Config]) -> None:
         self._config = config
+        self.pulse = Pulse()
         self._desk = desk
         self._load = load
         self._wake = threading.Event()
-        self._crew = workers.Crew(desk, config.sync.workers, self._wake)
+        self._crew = workers.Crew(desk, config.sync.workers, self._wake, self.pulse.ran)
         self._planner = Planner(desk.db, config.schedule, Scheduler(SimpleQueue()))
         self._node = workers.node_of(desk, role="daemon")
         self._last: dict[str, float] = {}
         self._wall_ahead = _wall_ahead(desk.clock())
         self._changed = threading.Event()
-        self._trouble: str | None = None
         self._watchdog = watchdog_interval()
+
+    @property
+    def config(self) -> Config:
+        """The configuration as it holds now."""
+        return self._config
 
     # -- life
 
@@ -58,6 +64,7 @@ class Loop:
         workers.rescue(self._desk)
         self._beat()
         self._planner.start(self._desk.clock())
+        self.pulse.reconciled = True
         threading.Thread(target=self._watch, name="watch", daemon=True).start()
         log.info("daemon_started", worker_id=self._desk.worker_id, workers=self._config.sync.workers)
 
@@ -65,17 +72,20 @@ class Loop:
         """Wait until something may have changed, then do what is due. Trouble with the store is said and outlived."""
         woken = self._wake.wait(min(SHORTEST_LOOK, self._config.daemon.poll_interval).total_seconds())
         self._wake.clear()
+        began = time.monotonic()
         try:
             self._do_what_is_due(woken=woken)
-            self._trouble = None
+            self.pulse.store_trouble = None
         except StoreUnavailable as trouble:
             self._tell_once(trouble)
         except Exception:
             log.exception("daemon_error")
+        self._tell_pulse(time.monotonic() - began)
         self._pet_watchdog()
 
     def stop(self, *, hurry: Callable[[], bool]) -> None:
         """Start nothing more; let running runs finish within the grace, else stop them at a page boundary."""
+        self.pulse.stopping = True
         self._planner.stop()
         log.info("daemon_stopping", running=self._crew.busy)
         grace = time.monotonic() + self._config.daemon.shutdown_grace.total_seconds()
@@ -135,7 +145,7 @@ class Loop:
             pass
 
     def _beat(self) -> None:
-        workers.beat(self._desk, self._node)
+        self.pulse.taken_back += len(workers.beat(self._desk, self._node))
         with read(self._desk.db) as tx:
             queued = runs.queued(tx)
         at = self._planner.next_at
@@ -178,9 +188,13 @@ class Loop:
         watch.close()
 
     def _tell_once(self, trouble: StoreUnavailable) -> None:
-        if str(trouble) != self._trouble:
+        if str(trouble) != self.pulse.store_trouble:
             log.error("store_unavailable", error=str(trouble), hint=trouble.hint)
-        self._trouble = str(trouble)
+        self.pulse.store_trouble = str(trouble)
+
+    def _tell_pulse(self, seconds: float) -> None:
+        self.pulse.busy, self.pulse.workers = self._crew.busy, self._crew.size
+        self.pulse.turned(seconds)
 
     def _pet_watchdog(self) -> None:
         if self._watchdog is not None and self._crew.is_moving(self._desk.settings.run_deadline + STUCK_AFTER):

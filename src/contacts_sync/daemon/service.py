@@ -20,6 +20,9 @@ from contacts_sync.store import nodes
 from contacts_sync.store.engine import Database, close, open_database
 from contacts_sync.sync.desk import open_desk
 from contacts_sync.sync.keycheck import refuse_wrong_key
+from contacts_sync.web.app import application
+from contacts_sync.web.look import Watched
+from contacts_sync.web.server import serving
 
 log = structlog.get_logger()
 
@@ -55,15 +58,17 @@ def serve(load: Callable[[], Config]) -> int:
         desk = open_desk(config, db, worker_id=new_worker_id(), clock=_now, stop=threading.Event())
         refuse_wrong_key(db, config.secrets.key_file)
         loop = Loop(config, desk, load)
-        loop.start()
-        tell_systemd("READY=1")
-        while not signals.stops:
-            if signals.reload:
-                signals.reload = False
-                loop.reload()
-            loop.turn()
-        tell_systemd("STOPPING=1")
-        loop.stop(hurry=lambda: signals.stops > 1)
+        watched = Watched(lambda: loop.config, loop.pulse, desk)
+        with serving(config.web.listen, lambda: application(watched)):
+            loop.start()
+            tell_systemd("READY=1")
+            while not signals.stops:
+                if signals.reload:
+                    signals.reload = False
+                    loop.reload()
+                loop.turn()
+            tell_systemd("STOPPING=1")
+            loop.stop(hurry=lambda: signals.stops > 1)
     return 0
 
 

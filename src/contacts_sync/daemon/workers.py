@@ -6,7 +6,7 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -17,7 +17,7 @@ import structlog
 from contacts_sync import __version__
 from contacts_sync.daemon.liveness import dead_workers
 from contacts_sync.errors import StoreUnavailable
-from contacts_sync.model import Node, Run, RunKind, RunStatus
+from contacts_sync.model import Node, Outcome, Run, RunKind, RunStatus
 from contacts_sync.store import nodes, runs, shared_clock
 from contacts_sync.store.engine import read, write
 from contacts_sync.sync.desk import Desk
@@ -36,13 +36,20 @@ def new_worker_id() -> str:
 
 
 class Crew:
-    """A fixed number of worker threads. `freed` is called, from a worker's thread, after each run.
+    """A fixed number of worker threads. `freed` is set, and `ended` is told how it went, after each run.
 
     Threads are daemonic: a run that hangs in a system call can't keep the process from exiting.
     """
 
-    def __init__(self, desk: Desk, size: int, freed: threading.Event) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        size: int,
+        freed: threading.Event,
+        ended: Callable[[Outcome], object] = lambda _outcome: None,
+    ) -> None:
         self.desk = desk
+        self._ended = ended
         self._size = 0
         self._freed = freed
         self._handed: SimpleQueue[Run | None] = SimpleQueue()
@@ -57,6 +64,11 @@ class Crew:
     def busy(self) -> int:
         """Runs that are handed out and not finished."""
         return self._busy
+
+    @property
+    def size(self) -> int:
+        """How many workers there are."""
+        return self._size
 
     @property
     def idle(self) -> int:
@@ -116,7 +128,9 @@ class Crew:
             self._begun[run.id] = time.monotonic()
             recorded = False
             try:
-                recorded = carry_out(run, self.desk).run.status is not RunStatus.RUNNING
+                outcome = carry_out(run, self.desk)
+                recorded = outcome.run.status is not RunStatus.RUNNING
+                self._ended(outcome)
             except Exception:
                 log.exception("worker_error", run_id=run.id, user=run.user_id)
             finally:

@@ -15,6 +15,13 @@ def refresh(transport: Transport, client: OAuthClient, grant: Grant, *, now: dat
 
     Raises `GrantRejected` for a dead grant, `OperatorTrouble` for a refused client, `PassingTrouble` and its kin.
     """
-    if grant.service_account:
-        return service_account.delegated(transport, client, grant.service_account, grant.subject, now=now)
-    return oauth.refresh(transport, client, grant, now=now)
+    well = False
+    try:
+        if grant.service_account:
+            fresh = service_account.delegated(transport, client, grant.service_account, grant.subject, now=now)
+        else:
+            fresh = oauth.refresh(transport, client, grant, now=now)
+        well = True
+    finally:
+        transport.tally.refreshed(well=well)
+    return fresh

@@ -19,6 +19,7 @@ from contacts_sync import __version__
 from contacts_sync.errors import ConfigurationError, PassingTrouble, RequestRejected
 from contacts_sync.google import faults, patience
 from contacts_sync.google.pacing import Pacer
+from contacts_sync.google.tally import Tally
 
 LARGEST_BODY = 64 * 1024 * 1024  # decoded; a page of 1,000 rich contacts has about 5 MB
 CHUNK = 64 * 1024
@@ -40,6 +41,7 @@ class Transport:
     connect_timeout: timedelta
     read_timeout: timedelta
     pacer: Pacer
+    tally: Tally
 
     @property
     def timeouts(self) -> tuple[float, float]:
@@ -69,11 +71,12 @@ def open_transport(
     stop: threading.Event,
 ) -> Transport:
     """A transport for `pool_size` threads. Nothing is taken from the environment: no proxy, no .netrc."""
-    adapter = _Adapter(_trust(ca_file), pool_size)
-    pacer = Pacer(per_user=requests_per_minute_per_user, in_all=requests_per_minute, stop=stop)
+    tally = Tally()
+    adapter = _Adapter(_trust(ca_file), pool_size, tally)
+    pacer = Pacer(per_user=requests_per_minute_per_user, in_all=requests_per_minute, stop=stop, tell_wait=tally.waited)
     session = _Session()
     prepare(session, adapter, proxy=proxy)
-    return Transport(session, adapter, connect_timeout, read_timeout, pacer)
+    return Transport(session, adapter, connect_timeout, read_timeout, pacer, tally)
 
 
 class _Session(requests.Session):
@@ -86,14 +89,25 @@ class _Session(requests.Session):
 class _Adapter(HTTPAdapter):
     """A pool of connections that trusts what its SSL context trusts."""
 
-    def __init__(self, context: ssl.SSLContext, pool_size: int) -> None:
+    def __init__(self, context: ssl.SSLContext, pool_size: int, tally: Tally) -> None:
         self._context = context
+        self._tally = tally
         super().__init__(pool_connections=4, pool_maxsize=pool_size)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Called by the base class, once."""
         super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
         patience.impose(self.poolmanager)
+
+    def send(self, *args: Any, **kwargs: Any) -> requests.Response:
+        """Every request of every session, counted."""
+        status = 0
+        try:
+            response = super().send(*args, **kwargs)
+            status = response.status_code
+        finally:
+            self._tally.asked(status)
+        return response
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         """Called by the base class, once a proxy."""

@@ -22,10 +22,12 @@ class Pacer:
         in_all: int,
         stop: threading.Event,
         monotonic: Callable[[], float] = time.monotonic,
+        tell_wait: Callable[[float], object] = lambda _seconds: None,
     ) -> None:
         self._limits = {"user": per_user, "all": in_all}
         self._stop = stop
         self._monotonic = monotonic
+        self._tell_wait = tell_wait
         self._lock = threading.Lock()
         self._started: dict[str, deque[float]] = {}
 
@@ -33,6 +35,7 @@ class Pacer:
         """Return when this user's next request may start. Raises `Interrupted` if the process stops meanwhile."""
         for key, limit in ((f"user {user_id}", self._limits["user"]), ("all", self._limits["all"])):
             while limit and (seconds := self._take(key, limit)) > 0:
+                self._tell_wait(seconds)
                 if self._stop.wait(seconds):
                     raise Interrupted("the process is stopping")
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -17,7 +19,9 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     Engine,
+    Float,
     Integer,
+    Subquery,
     Table,
     Text,
     cast,
@@ -227,6 +231,40 @@ def lock_for_migration(tx: Connection) -> None:
 def encoding(tx: Connection) -> str:
     """The store's text encoding; always UTF8 for a SQLite store of ours."""
     return str(tx.exec_driver_sql("SHOW server_encoding").scalar_one()) if is_server(tx.dialect) else "UTF8"
+
+
+def truncated(tx: Connection, instant: ColumnElement[Any], unit: str) -> ColumnElement[str]:
+    """The `hour` or `minute` an instant lies in, as text: `2026-03-01T02`, `2026-03-01T02:15`."""
+    if is_server(tx.dialect):
+        return func.to_char(instant, {"hour": 'YYYY-MM-DD"T"HH24', "minute": 'YYYY-MM-DD"T"HH24:MI'}[unit])
+    return func.substr(type_coerce(instant, Text), 1, {"hour": 13, "minute": 16}[unit])
+
+
+def seconds_between(tx: Connection, start: ColumnElement[Any], end: ColumnElement[Any]) -> ColumnElement[float]:
+    """How many seconds lie between two instants."""
+    if is_server(tx.dialect):
+        exact = DateTime(timezone=True)
+        return cast(func.extract("epoch", type_coerce(end, exact) - type_coerce(start, exact)), Float)
+    days = func.julianday(type_coerce(end, Text)) - func.julianday(type_coerce(start, Text))
+    return type_coerce(days, Float) * 86_400.0
+
+
+def given_rows(
+    tx: Connection, name: str, columns: Mapping[str, TypeEngine[Any]], rows: Iterable[Sequence[Any]]
+) -> Subquery:
+    """Rows of ours as something to join with, in one parameter however many they are."""
+    document = json.dumps([list(row) for row in rows], default=lambda at: at.isoformat(timespec="microseconds"))
+    if is_server(tx.dialect):
+        each = func.jsonb_array_elements(cast(type_coerce(document, Text), postgresql.JSONB)).table_valued("value")
+        cells: list[ColumnElement[Any]] = [
+            cast(each.c.value.op("->>")(n), kind) for n, kind in enumerate(columns.values())
+        ]
+    else:
+        each = func.json_each(document).table_valued("value")
+        cells = [
+            type_coerce(func.json_extract(each.c.value, f"$[{n}]"), kind) for n, kind in enumerate(columns.values())
+        ]
+    return select(*(cell.label(label) for cell, label in zip(cells, columns, strict=True))).subquery(name)
 
 
 # -- tables

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
 from pathlib import Path
 
+from sqlalchemy import URL
+
 from contacts_sync.errors import StoreUnusable
-from contacts_sync.store import dialect, file, migrate
-from contacts_sync.store.transactions import Database, Transaction, close, read, write
+from contacts_sync.store import dialect, file, migrate, transactions
+from contacts_sync.store.transactions import Database, Transaction, read, write
 from contacts_sync.store.watch import Watch
 
 __all__ = ["Database", "Transaction", "Watch", "close", "open_database", "read", "write"]
+
+# SQLite files that this process has open, by inode. Whoever closes such a file by other means than SQLite's takes
+# its locks away from the whole process (https://www.sqlite.org/howtocorrupt.html, 2.2): then another process that
+# ends believes to be alone and deletes the write-ahead log, and this one goes on in a ghost of it.
+_open_here: Counter[int] = Counter()
+_opening = threading.Lock()
 
 
 def open_database(url: str, *, create: bool = False, upgrade: bool = False) -> Database:
@@ -20,11 +30,10 @@ def open_database(url: str, *, create: bool = False, upgrade: bool = False) -> D
     """
     address = dialect.parse_url(url)
     path = dialect.file_of(address)
-    if path is not None:
-        if create and not path.exists():
-            file.create(path, _fill)
-        file.refuse_foreign(path)
-    db = Database(dialect.make_engine(address), path, path.stat().st_ino if path else None)
+    if path is not None and create and not path.exists():
+        file.create(path, _fill)
+    with _opening:
+        db = _opened(address, path)
     try:
         _check(db, create=create, upgrade=upgrade)
     except BaseException:
@@ -33,12 +42,30 @@ def open_database(url: str, *, create: bool = False, upgrade: bool = False) -> D
     return db
 
 
+def close(db: Database) -> None:
+    """Close all connections."""
+    transactions.close(db)
+    with _opening:
+        if db.inode is not None:
+            _open_here[db.inode] -= 1
+
+
+def _opened(address: URL, path: Path | None) -> Database:
+    if path is None:
+        return Database(dialect.make_engine(address), None, None)
+    if not path.exists() or _open_here[path.stat().st_ino] <= 0:
+        file.refuse_foreign(path)
+    inode = path.stat().st_ino
+    _open_here[inode] += 1
+    return Database(dialect.make_engine(address), path, inode)
+
+
 def _fill(path: Path) -> None:
     draft = Database(dialect.sqlite_engine(path), path, path.stat().st_ino)
     try:
         migrate.upgrade(draft)
     finally:
-        close(draft)
+        transactions.close(draft)
 
 
 def _check(db: Database, *, create: bool, upgrade: bool) -> None:

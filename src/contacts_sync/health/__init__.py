@@ -1,0 +1,1 @@
+"""What history means: who is fresh and who isn't, why, whose trouble it is, and what heals it."""

@@ -24,7 +24,7 @@ from contacts_sync.sync.keycheck import refuse_wrong_key
 log = structlog.get_logger()
 
 STOPPING = {signal.SIGTERM, signal.SIGINT}
-LAST_WORDS = timedelta(seconds=3)  # to write down what is put back, where nothing holds that up
+LAST_WORDS = timedelta(seconds=2)  # to write down what is put back, where nothing holds that up
 
 
 class Signals:

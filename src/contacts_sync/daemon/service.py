@@ -27,7 +27,7 @@ from contacts_sync.web.server import serving
 log = structlog.get_logger()
 
 STOPPING = {signal.SIGTERM, signal.SIGINT}
-LAST_WORDS = timedelta(seconds=3)  # to write down what is put back, where nothing holds that up
+LAST_WORDS = timedelta(seconds=2)  # to write down what is put back, where nothing holds that up
 
 
 class Signals:

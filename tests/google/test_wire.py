@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -260,3 +262,21 @@ def test_no_person_is_lost_whatever_its_fields_are(changed: dict[str, Any]) -> N
     page = wire.page_of(json.dumps({"connections": [{"resourceName": "people/c1", **changed}]}).encode())
     (entry,) = page.entries
     assert isinstance(entry, str) or json.loads(entry.payload)["resourceName"] == "people/c1"
+
+
+FIRST_USE = """
+import sys, threading
+from contacts_sync.google import wire
+sys.setswitchinterval(1e-6)
+start = threading.Barrier(16)
+threads = [threading.Thread(target=lambda: (start.wait(), wire.page_of(sys.argv[1].encode()))) for _ in range(16)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+"""
+
+
+def test_many_threads_may_read_their_first_page_at_once() -> None:
+    person = {"resourceName": "people/c1", "names": [{"displayName": "A"}], "emailAddresses": [{"value": "a@b"}]}
+    page = json.dumps({"connections": [person], "nextSyncToken": "t"})
+    ends = [subprocess.run([sys.executable, "-c", FIRST_USE, page], check=False, timeout=60) for _ in range(8)]
+    assert [end.returncode for end in ends] == [0] * 8

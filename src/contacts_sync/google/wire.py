@@ -127,6 +127,11 @@ class _ContactGroups(_Struct, frozen=True):
     error: msgspec.Raw | None = None
 
 
+# msgspec learns a type at its first use, and takes the process down (a null pointer in 0.22.0, about one time in ten)
+# if several threads come first at once, as workers do after a start. So it learns here, where only one is importing.
+for _learned in (_Connections, _ContactGroups, _ContactGroup, _Person):
+    msgspec.json.Decoder(_learned)
+
 Listing = TypeVar("Listing", _Connections, _ContactGroups)
 Decoded = TypeVar("Decoded", bound=_Struct)
 Item = TypeVar("Item", bound=_Item)

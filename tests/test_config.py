@@ -183,6 +183,8 @@ def test_every_key_in_force_tells_where_it_was_set(tmp_path: Path) -> None:
     assert (found["log.level"].value, found["log.level"].origin) == ("debug", "command line")
     assert (found["sync.run_deadline"].value, found["sync.run_deadline"].origin) == ("30m", "default")
     assert found["sync.backoff"].value == "1s, 90s"
+    assert (found["web.listen"].value, found["web.hosts"].value) == ("127.0.0.1:8787", "")
+    assert found["history.keep_failed"].value == "forever"
     assert found["secrets.key_file"].value == str(tmp_path / "key")
     assert found.keys() == {key.name for key in KEYS}
 

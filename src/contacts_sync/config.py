@@ -31,7 +31,7 @@ from contacts_sync.sections import (
     Sync,
     Web,
 )
-from contacts_sync.settings import format_duration, is_loopback, parse_duration
+from contacts_sync.settings import Address, format_duration, is_loopback, parse_duration, retention
 from contacts_sync.timetable import compile_schedule
 
 __all__ = [
@@ -120,11 +120,13 @@ def _read_all(
 def _shown(key: Key, value: object) -> str:
     if key.secret and value:
         return MASK
+    if value is None:
+        return "forever" if key.read is retention else ""
+    if isinstance(value, tuple) and not isinstance(value, Address):
+        return ", ".join(_shown(key, one) for one in value)
     if isinstance(value, timedelta):
         return format_duration(value)
-    if isinstance(value, tuple):
-        return ", ".join(format_duration(one) for one in value)
-    return "forever" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _masked_url(url: str) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from pathlib import Path
 
+from contacts_sync.settings import Address
+
 
 @dataclass(frozen=True, slots=True)
 class DatabaseSettings:
@@ -99,9 +101,9 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    """Where the daemon answers HTTP: (host, port), None for nowhere; the names it answers to besides its own."""
+    """Where the daemon answers HTTP, None for nowhere; the names it answers to besides its own."""
 
-    listen: tuple[str, int] | None
+    listen: Address | None
     password_file: Path | None
     hosts: tuple[str, ...]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 LOOPBACK = re.compile(r"127(\.\d{1,3}){3}|::1|localhost")
@@ -127,14 +127,24 @@ def endpoint(value: object) -> str:
     return string(value).rstrip("/")
 
 
-def address(value: object) -> tuple[str, int] | None:
+class Address(NamedTuple):
+    """Where to listen."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def address(value: object) -> Address | None:
     """`host:port` or `[IPv6]:port`, or nothing."""
     if string(value) == "":
         return None
     found = ADDRESS.fullmatch(string(value))
     if found is None or int(found["port"]) > 65535:
         raise ValueError('"host:port" such as "127.0.0.1:8787", or an empty string')
-    return found["v6"] or found["name"], int(found["port"])
+    return Address(found["v6"] or found["name"], int(found["port"]))
 
 
 def is_loopback(host: str) -> bool:

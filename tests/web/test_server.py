@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import requests
 
+from contacts_sync.settings import Address
 from contacts_sync.web.look import Remembered
 from contacts_sync.web.server import serving
 from tests.operating import wait_until
@@ -31,7 +32,7 @@ def application() -> Iterator[Any]:
 def test_the_port_is_free_again_when_the_block_ends() -> None:
     port = free_port()
     for _ in range(2):
-        with serving(("127.0.0.1", port), application):
+        with serving(Address("127.0.0.1", port), application):
             wait_until(lambda: says_hello(port))
     assert not [thread for thread in threading.enumerate() if thread.name == "web"]
 
@@ -50,7 +51,7 @@ def test_a_taken_port_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     before = threading.active_count()
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with serving(("127.0.0.1", port), application):
+        with serving(Address("127.0.0.1", port), application):
             assert threading.active_count() == before + 1
             taken.close()
             wait_until(lambda: says_hello(port))
@@ -60,7 +61,7 @@ def test_ipv6_is_served_too() -> None:
     if not socket.has_dualstack_ipv6():
         pytest.skip("no IPv6 here")
     port = free_port()
-    with serving(("::1", port), application):
+    with serving(Address("::1", port), application):
         wait_until(lambda: requests.get(f"http://[::1]:{port}/", timeout=5).ok if listens(port) else False)
 
 

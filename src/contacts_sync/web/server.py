@@ -14,6 +14,8 @@ import structlog
 from waitress import wasyncore
 from waitress.server import create_server
 
+from contacts_sync.settings import Address
+
 log = structlog.get_logger()
 
 TRY_AGAIN = timedelta(seconds=10)
@@ -36,8 +38,8 @@ Make = Callable[[], AbstractContextManager[Application]]
 
 
 @contextmanager
-def serving(address: tuple[str, int] | None, make: Make) -> Iterator[None]:
-    """Serve the application of `make` at (host, port) while the block lasts; nothing for None.
+def serving(address: Address | None, make: Make) -> Iterator[None]:
+    """Serve the application of `make` at an address while the block lasts; nothing for None.
 
     A port that is taken, an application that can't be made, a server that breaks: each is one log line, and
     another try ten seconds later.
@@ -56,7 +58,7 @@ def serving(address: tuple[str, int] | None, make: Make) -> Iterator[None]:
         thread.join(STOP_WITHIN.total_seconds())
 
 
-def _keep_serving(address: tuple[str, int], make: Make, stop: threading.Event) -> None:
+def _keep_serving(address: Address, make: Make, stop: threading.Event) -> None:
     said: str | None = None
     while not stop.is_set():
         try:
@@ -64,17 +66,17 @@ def _keep_serving(address: tuple[str, int], make: Make, stop: threading.Event) -
         except Exception as trouble:  # noqa: BLE001  (the boundary between the dashboard and the daemon)
             if str(trouble) != said:
                 hint = getattr(trouble, "hint", "") or f"tried again every {TRY_AGAIN.seconds} s; see web.listen"
-                log.error("web_unavailable", address=_shown(address), error=str(trouble), hint=hint)
+                log.error("web_unavailable", address=str(address), error=str(trouble), hint=hint)
             said = str(trouble)
             stop.wait(TRY_AGAIN.total_seconds())
 
 
-def _serve(address: tuple[str, int], make: Make, stop: threading.Event) -> None:
+def _serve(address: Address, make: Make, stop: threading.Event) -> None:
     """Until told to stop. The socket is bound here: waitress starts threads before it notices a taken port."""
     with closing(_bound(address)) as listening, make() as application:
         channels: dict[int, Any] = {}
         server = create_server(application, map=channels, sockets=[listening], **LIMITS)
-        log.info("web_listening", url=f"http://{_shown(listening.getsockname()[:2])}/")
+        log.info("web_listening", url=f"http://{Address(*listening.getsockname()[:2])}/")
         try:
             while not stop.is_set():
                 wasyncore.loop(timeout=LOOK_EVERY.total_seconds(), use_poll=True, map=channels, count=1)
@@ -84,11 +86,6 @@ def _serve(address: tuple[str, int], make: Make, stop: threading.Event) -> None:
             wasyncore.close_all(channels, ignore_all=True)
 
 
-def _bound(address: tuple[str, int]) -> socket.socket:
+def _bound(address: Address) -> socket.socket:
     family, *_, found = socket.getaddrinfo(*address, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     return socket.create_server(found[:2], family=family)
-
-
-def _shown(address: tuple[str, int]) -> str:
-    host, port = address
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -127,6 +127,10 @@ class _ContactGroups(_Struct, frozen=True):
     error: msgspec.Raw | None = None
 
 
+# msgspec learns a type when it first meets it, and takes the process along (SIGSEGV) if two threads come first at once.
+for _met_by_workers in (_Connections, _Person, _ContactGroups, _ContactGroup):
+    msgspec.json.Decoder(_met_by_workers)
+
 Listing = TypeVar("Listing", _Connections, _ContactGroups)
 Decoded = TypeVar("Decoded", bound=_Struct)
 Item = TypeVar("Item", bound=_Item)

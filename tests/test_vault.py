@@ -105,3 +105,11 @@ def test_a_rotated_key_file_is_noticed(tmp_path: Path) -> None:
 def test_secrets_stay_out_of_repr() -> None:
     assert "ya29" not in repr(GRANT)
     assert "1//r" not in repr(GRANT)
+
+
+@pytest.mark.parametrize("sealed", ["", "never sealed", "ü 🙂", "gAAAAA"])
+def test_what_was_never_sealed_is_a_grant_that_cannot_be_read(tmp_path: Path, sealed: str) -> None:
+    ring = keys(tmp_path, vault.generate_key())
+    assert not ring.is_current(sealed)
+    with pytest.raises(UnreadableGrant):
+        ring.open("alice", sealed)

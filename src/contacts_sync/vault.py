@@ -42,7 +42,7 @@ class Vault:
         hint = f"put the old key back into the key file, or: contacts-sync connect {user_id}"
         try:
             owner, text = msgspec.json.decode(self._fernet.decrypt(sealed), type=tuple[str, str])
-        except (InvalidToken, msgspec.MsgspecError):
+        except (InvalidToken, ValueError):  # msgspec's errors are ValueErrors, and so is what was never sealed
             raise UnreadableGrant(f"no key opens the tokens of user {user_id!r}", hint=hint) from None
         if owner != user_id:
             raise UnreadableGrant(f"the tokens in the row of user {user_id!r} were sealed for another user", hint=hint)
@@ -52,7 +52,7 @@ class Vault:
         """True if the first key opens it, so that the others aren't needed for it."""
         try:
             self._keys[0].decrypt(sealed)
-        except InvalidToken:
+        except (InvalidToken, ValueError):
             return False
         return True
 

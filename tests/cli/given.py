@@ -10,11 +10,24 @@ from typing import Any
 from contacts_sync.model import Changes, Run, RunKind, Trigger
 from contacts_sync.store import connections, contacts, runs
 from contacts_sync.store.engine import Database, close, open_database, write
+from contacts_sync.store.tables import oauth_tokens
 from tests.inside import desk_for, join
 from tests.operating import Operator
 from tests.store.given import LEASE, claimed, connected, person, queued
 
-__all__ = ["LEASE", "claimed", "connected", "failed", "joined", "now", "people", "queued", "reauth", "store"]
+__all__ = [
+    "LEASE",
+    "claimed",
+    "connected",
+    "failed",
+    "joined",
+    "now",
+    "people",
+    "queued",
+    "reauth",
+    "store",
+    "without_tokens",
+]
 
 
 def now() -> datetime:
@@ -36,6 +49,12 @@ def joined(operator: Operator, user: str, *, people: int = 0) -> None:
     operator.google.world.add_account(email).add_people(people)
     with store(operator) as db:
         join(desk_for(operator.google, db, operator.home), operator.google, user, email)
+
+
+def without_tokens(db: Database) -> None:
+    """As if nothing had ever been sealed: what `connected` stores opens with no key."""
+    with write(db) as tx:
+        tx.execute(oauth_tokens.delete())
 
 
 def reauth(db: Database, *users: str) -> None:

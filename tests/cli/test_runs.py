@@ -9,7 +9,7 @@ import pytest
 from contacts_sync.model import Run, RunKind, RunStatus
 from contacts_sync.store import connections, runs
 from contacts_sync.store.engine import Database, write
-from tests.cli.given import connected, failed, joined, now, queued, reauth, store
+from tests.cli.given import connected, failed, joined, now, queued, reauth, store, without_tokens
 from tests.operating import Operator
 
 COLUMNS = {
@@ -84,6 +84,7 @@ def test_a_parked_run_is_approved_once(operator: Operator) -> None:
     with store(operator) as db:
         connected(db, "alice")
         run = parked(db, "alice")
+        without_tokens(db)
     assert f"runs approve {run.id}" in str(operator.user("alice")["note"])
     approval = operator.json("runs", "approve", str(run.id))
     assert (approval["kind"], approval["trigger"], approval["status"]) == ("full", "manual", "queued")

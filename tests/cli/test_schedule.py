@@ -8,7 +8,7 @@ import pytest
 
 from contacts_sync.store import connections
 from contacts_sync.store.engine import read, write
-from tests.cli.given import connected, now, reauth, store
+from tests.cli.given import connected, now, reauth, store, without_tokens
 from tests.operating import Operator
 
 SPAN = ["--from", "2026-03-28", "--to", "2026-03-31"]
@@ -78,6 +78,8 @@ def test_a_user_who_must_consent_again_is_shown_as_paused(alice: Operator) -> No
 def test_a_schedule_that_broke_is_told_and_can_be_set_anew(alice: Operator) -> None:
     with store(alice) as db, write(db) as tx:
         connections.set_schedule(tx, "alice", "0 2 * * *", "Gone/Zone", now=now())
+    with store(alice) as db:
+        without_tokens(db)
     assert "Gone/Zone" in shown(alice, "show")[0]["note"]
     assert "Gone/Zone" in str(alice.user("alice")["note"])
     assert shown(alice, "set", "alice", "--cron", "0 2 * * *", "--timezone", "UTC")[0]["next_run_at"]

@@ -19,7 +19,7 @@ from tests.operating import Operator
 from tests.postgres import Server, serve
 from tests.proof.conftest import Say
 
-QUICK, WHOLE = (8, 45), (100, 7200)  # users, seconds
+QUICK, WHOLE = (6, 30), (100, 7200)  # users, seconds
 SHARE = 0.05
 WEATHER: tuple[Fault, ...] = (
     *(faults.internal_error(), faults.unavailable(), faults.bad_gateway(), faults.reset(), faults.truncated()),

@@ -20,7 +20,7 @@ from tests.postgres import Server
 from tests.proof.conftest import Say
 
 OPERATORS = 4
-QUICK, WHOLE = (12, 48), (200, 2000)  # users, commands
+QUICK, WHOLE = (8, 32), (200, 2000)  # users, commands
 COMMANDS = (
     ("run-now", "--no-wait"),
     ("run-now", "--no-wait", "--full"),

@@ -66,7 +66,8 @@ def folded(text: str) -> list[str]:
     if text.isascii():
         plain = text.lower()
     else:
-        decomposed = unicodedata.normalize("NFKD", text.casefold())
+        compatible = unicodedata.normalize("NFKD", text)  # before, too: some signs show their letters only then
+        decomposed = unicodedata.normalize("NFKD", compatible.casefold())
         plain = "".join(character for character in decomposed if not unicodedata.combining(character))
     if not plain.isalnum():
         plain = "".join(character if character.isalnum() else " " for character in plain)

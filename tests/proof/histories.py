@@ -58,7 +58,6 @@ TOKEN_FAULTS = {
     "invalid_grant": faults.invalid_grant(),
     "invalid_client": faults.invalid_client(),
 }
-ACCEPTS_LESS = {"nothing"}  # Google itself says that everybody is gone: the guard must ask, or the copy follows
 
 
 class Killed(BaseException):
@@ -96,6 +95,7 @@ class User:
     since: int = 0  # runs that have begun since
     untouched: bool = False  # whether nobody meddled: what was counted then is exact
     true: bool = False
+    parked: int = 0  # the run that waits for an approval
 
 
 class Histories(RuleBasedStateMachine):
@@ -108,19 +108,23 @@ class Histories(RuleBasedStateMachine):
         self.number = next(self.place.numbers)
         self.desk = self.place.desk
         self.google, self.db, self.clock = self.place.google, self.place.db, self.place.clock
-        self.users = [self._user(who) for who in ("ann", "ben")]
+        self.users: list[User] = []
         self.grown = 0
 
     def _user(self, who: str) -> User:
         name = f"{who}-{self.number}"
         return User(name, self.google.world.add_account(f"{name}@x.example"))
 
-    @initialize(people=st.integers(0, 9))
-    def begin(self, people: int) -> None:
+    @initialize(people=st.integers(0, 9), names=st.sampled_from([("ann",), ("ann",), ("ann", "ben")]))
+    def begin(self, people: int, names: tuple[str, ...]) -> None:
+        self.users = [self._user(name) for name in names]
         for user in self.users:
             for _ in range(people):
                 self.add(user)
             self._connect(user)
+
+    def _who(self, number: int) -> User:
+        return self.users[number % len(self.users)]
 
     # -- what happens at Google
 
@@ -131,7 +135,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(data=st.data(), who=st.integers(0, 1))
     def edit(self, data: st.DataObject, who: int) -> None:
-        self._edit(self.users[who], data)
+        self._edit(self._who(who), data)
 
     def _edit(self, user: User, data: st.DataObject) -> None:  # noqa: C901  (a table, a row an edit)
         user.true = False
@@ -166,7 +170,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(who=st.integers(0, 1), what=st.sampled_from(["sync tokens", "access tokens", "grants"]))
     def expire(self, who: int, what: str) -> None:
-        account = self.users[who].account
+        account = self._who(who).account
         ends: dict[str, Callable[[], None]] = {
             "sync tokens": account.expire_sync_tokens,
             "access tokens": account.expire_access_tokens,
@@ -186,17 +190,17 @@ class Histories(RuleBasedStateMachine):
         times=st.integers(1, 4),
     )
     def trouble(self, who: int, kind: str, where: Where, nth: int, times: int) -> None:
-        self.google.faults.add(where, FAULTS[kind], account=self.users[who].account.email, nth=nth, times=times)
+        self.google.faults.add(where, FAULTS[kind], account=self._who(who).account.email, nth=nth, times=times)
 
     @rule(who=st.integers(0, 1), kind=st.sampled_from(sorted(TOKEN_FAULTS)), times=st.integers(1, 3))
     def trouble_with_tokens(self, who: int, kind: str, times: int) -> None:
-        self.google.faults.add("token", TOKEN_FAULTS[kind], account=self.users[who].account.email, times=times)
+        self.google.faults.add("token", TOKEN_FAULTS[kind], account=self._who(who).account.email, times=times)
 
     # -- what the operator types
 
     @rule(who=st.integers(0, 1), other=st.booleans(), switch=st.booleans())
     def connects(self, who: int, other: bool, switch: bool) -> None:
-        user = self.users[who]
+        user = self._who(who)
         if other and not switch and self._connection(user):
             account = self.google.world.accounts()[-1 - who]
             if account.email != user.account.email:
@@ -228,7 +232,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(who=st.integers(0, 1), purge=st.booleans(), keep_grant=st.booleans())
     def disconnects(self, who: int, purge: bool, keep_grant: bool) -> None:
-        user = self.users[who]
+        user = self._who(who)
         known = self._connection(user)
         if known is None or known.status not in LINKED:
             return
@@ -238,12 +242,12 @@ class Histories(RuleBasedStateMachine):
         assert not rows(self.db, ACTIVE, user=user.name)
         if purge:
             assert done.contacts_kept == 0
-            user.people = {}
+            user.people, user.parked = {}, 0
 
     @rule(who=st.integers(0, 1), full=st.booleans(), slot=st.booleans())
     def queue(self, who: int, full: bool, slot: bool) -> None:
-        if self._is_connected(self.users[who]):
-            self._queue(self.users[who], full=full, slot=f"{self.clock():%Y-%m-%dT%H}:00[UTC]" if slot else None)
+        if self._is_connected(self._who(who)):
+            self._queue(self._who(who), full=full, slot=f"{self.clock():%Y-%m-%dT%H}:00[UTC]" if slot else None)
 
     def _queue(self, user: User, *, full: bool = False, slot: str | None = None) -> Run:
         kind = RunKind.FULL if full else RunKind.INCREMENTAL
@@ -255,12 +259,12 @@ class Histories(RuleBasedStateMachine):
     @rule(who=st.integers(0, 1), full=st.booleans())
     def sync(self, who: int, full: bool) -> None:
         """`run-now`."""
-        if self._is_connected(self.users[who]):
-            self._run(self.users[who], self._queue(self.users[who], full=full))
+        if self._is_connected(self._who(who)):
+            self._run(self._who(who), self._queue(self._who(who), full=full))
 
     @rule(who=st.integers(0, 1), nth=st.integers(1, 8), data=st.data())
     def sync_while_google_changes(self, who: int, nth: int, data: st.DataObject) -> None:
-        user = self.users[who]
+        user = self._who(who)
         if not self._is_connected(user):
             return
         run = self._queue(user)
@@ -270,7 +274,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(who=st.integers(0, 1), nth=st.integers(1, 8))
     def sync_is_killed(self, who: int, nth: int) -> None:
-        user = self.users[who]
+        user = self._who(who)
         if not self._is_connected(user):
             return
         run = self._queue(user)
@@ -288,7 +292,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(who=st.integers(0, 1), nth=st.integers(1, 8), purge=st.booleans())
     def disconnect_during_a_sync(self, who: int, nth: int, purge: bool) -> None:
-        user = self.users[who]
+        user = self._who(who)
         if not self._is_connected(user):
             return
         run, reached = self._queue(user), Counter[str]()
@@ -313,22 +317,18 @@ class Histories(RuleBasedStateMachine):
 
         self.place.line.before = before
 
-    @precondition(lambda self: self._parked() is not None)
+    @precondition(lambda self: any(user.parked for user in self.users))
     @rule()
     def approve(self) -> None:
-        parked = self._parked()
-        assert parked is not None
-        with write(self.db) as tx:
-            approved(tx, parked)
-        self.place.counted["approvals"] += 1
+        user = next(user for user in self.users if user.parked)
+        if self._is_connected(user):
+            self._approve(user)
 
-    def _parked(self) -> int | None:
-        """A run that waits for an approval."""
-        for user in self.users:
-            newest = rows(self.db, NEWEST, user=user.name)
-            if newest and newest[0][1] == "MassDeletion" and self._is_connected(user):
-                return int(newest[0][0])
-        return None
+    def _approve(self, user: User) -> None:
+        with write(self.db) as tx:
+            approved(tx, user.parked)
+        user.parked = 0
+        self.place.counted["approvals"] += 1
 
     # -- a run, and what must hold then
 
@@ -352,6 +352,7 @@ class Histories(RuleBasedStateMachine):
         self.place.line.before = None
         self.place.counted["runs"] += 1
         self.place.counted[str(outcome.run.status)] += 1
+        user.parked = outcome.run.id if outcome.run.error_type == "MassDeletion" else 0
         assert outcome.error is None or isinstance(outcome.error, ContactsSyncError), outcome.error
         if outcome.run.status is RunStatus.SUCCEEDED and compare:
             self._agrees(user, before)
@@ -408,9 +409,8 @@ class Histories(RuleBasedStateMachine):
             if not self._is_connected(user):
                 self._connect(user)
             outcome = self._run(user, self._queue(user))
-            if outcome and outcome.run.error_type == "MassDeletion":
-                with write(self.db) as tx:
-                    approved(tx, outcome.run.id)
+            if user.parked:
+                self._approve(user)
             elif outcome and outcome.error is None and user.true:
                 return
         raise AssertionError(f"{user.name} isn't healed")
@@ -429,7 +429,6 @@ def _die() -> Any:
 
 
 ACTIVE = "SELECT 1 FROM sync_runs WHERE user_id = :user AND status IN ('queued', 'running')"
-NEWEST = "SELECT id, error_type FROM sync_runs WHERE user_id = :user ORDER BY id DESC LIMIT 1"
 IDS = "SELECT id, source_id, resource_name || ' ' || coalesce(etag, '') FROM contacts WHERE user_id = :user"
 SUMS = (
     "SELECT coalesce(sum(contacts_imported), 0), coalesce(sum(contacts_updated), 0), coalesce(sum(contacts_deleted), 0)"

@@ -68,6 +68,15 @@ def test_a_label_finds_those_who_wear_it(db: Database) -> None:
     assert found(db, "team blau") == ["alice 1"]
 
 
+def test_who_is_called_like_a_label_and_who_wears_it_are_found_together(db: Database) -> None:
+    labels(db, "alice", "Blau")
+    wearer = person(1, display_name="Zoe", memberships=frozenset({"contactGroups/0"}))
+    stored(db, "alice", wearer, person(2, display_name="Anna Blau"))
+    with read(db) as tx:
+        assert [row.display_name for row in contacts.search(tx, "blau")] == ["Anna Blau", "Zoe"]
+        assert [row.display_name for row in contacts.search(tx, "blau", limit=1)] == ["Anna Blau"]
+
+
 def test_what_has_changed_or_gone_is_no_longer_found_by_its_old_words(db: Database) -> None:
     ids = stored(db, "alice", *PEOPLE)
     with write(db) as tx:

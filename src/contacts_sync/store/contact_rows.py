@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid5
 
-from sqlalchemy import ColumnElement, CompoundSelect, RowMapping, false, func, or_, select, true, union
+from sqlalchemy import ColumnElement, RowMapping, false, func, or_, select, true
 
 from contacts_sync.export.entry import Entry
 from contacts_sync.model import Email, Phone
@@ -70,19 +70,32 @@ def search(tx: Transaction, text: str, *, user_id: str | None = None, limit: int
     the text is looked for inside words, too.
     """
     among = contacts.c.user_id == user_id if user_id is not None else true()
-    found = _read(tx, among & contacts.c.id.in_(_answering(tx, text)), limit)
+    by_words = _read(tx, among & _has_words(tx, text), limit)
+    by_label = _read(tx, among & _is_labelled(text), limit)
+    found = _together(by_words, by_label, limit)
     if found or not _is_small(tx, among):
         return found
     return _read(tx, among & or_(*_matches(text)), limit)
 
 
-def _answering(tx: Transaction, text: str) -> CompoundSelect[tuple[int]]:
-    """Ids by words and by label: a union, since PostgreSQL leaves its indexes aside where there is an OR."""
+def _has_words(tx: Transaction, text: str) -> ColumnElement[bool]:
     asked = question(text)
-    words = has_words(tx, contacts.c.id, asked) if asked.words else false()
+    return has_words(tx, contacts.c.id, asked) if asked.words else false()
+
+
+def _is_labelled(text: str) -> ColumnElement[bool]:
     labels = select(contact_groups.c.id).where(func.lower(contact_groups.c.name) == text.lower())
     members = contact_group_members.c
-    return union(select(contacts.c.id).where(words), select(members.contact_id).where(members.group_id.in_(labels)))
+    return contacts.c.id.in_(select(members.contact_id).where(members.group_id.in_(labels)))
+
+
+def _together(some: list[ContactRow], others: list[ContactRow], limit: int) -> list[ContactRow]:
+    """Two answers as one. They are asked for apart, since PostgreSQL leaves its indexes aside where there is an OR."""
+    if not some or not others:
+        return some or others
+    by_id = {contact.id: contact for contact in (*some, *others)}
+    in_order = sorted(by_id.values(), key=lambda contact: ((contact.display_name or "").lower(), contact.id))
+    return in_order[: limit or None]
 
 
 def _is_small(tx: Transaction, among: ColumnElement[bool]) -> bool:

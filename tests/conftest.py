@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,10 @@ from contacts_sync.store.engine import Database, close, open_database
 from tests.postgres import Server, serve
 
 pytest.register_assert_rewrite("tests.operating", "tests.proof")  # helpers that say as much as a test when they fail
+
+# A script that starts the tests with `&` has them ignore Ctrl-C, and the programs that they start would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

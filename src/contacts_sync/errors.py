@@ -6,9 +6,16 @@ and, below `SyncError`, what the sync does about it: `Remedy`.
 
 from __future__ import annotations
 
+import shlex
 from datetime import timedelta
 from enum import StrEnum
 from typing import ClassVar
+
+
+def typed(user_id: str) -> str:
+    """A user id as the last word of a command that somebody is told to type."""
+    word = shlex.quote(user_id)
+    return f"-- {word}" if user_id.startswith("-") else word
 
 
 class Remedy(StrEnum):
@@ -49,7 +56,7 @@ class UnknownUser(ContactsSyncError):
     exit_code = 3
 
     def __init__(self, user_id: str, *, why: str = "is not connected") -> None:
-        super().__init__(f"user {user_id!r} {why}", hint=f"contacts-sync connect {user_id}")
+        super().__init__(f"user {user_id!r} {why}", hint=f"contacts-sync connect {typed(user_id)}")
         self.user_id = user_id
 
 

@@ -63,6 +63,16 @@ def test_without_service_accounts_an_oauth_client_is_needed(operator: Operator) 
     assert checks(operator, code=1).keys() == {"credentials"}
 
 
+@pytest.mark.parametrize(("mode", "told"), [(0o604, "open to everybody"), (0o600, "fewer than")])
+def test_a_password_file_that_the_dashboard_would_refuse_is_told(operator: Operator, mode: int, told: str) -> None:
+    password = operator.home / "web-password"
+    password.write_text("short")
+    password.chmod(mode)
+    operator.environ["CONTACTS_SYNC_WEB__LISTEN"] = "127.0.0.1:8787"
+    operator.environ["CONTACTS_SYNC_WEB__PASSWORD_FILE"] = str(password)
+    assert told in checks(operator, code=1)["web"]
+
+
 def levels(operator: Operator) -> dict[str, str]:
     return {check["name"]: check["level"] for check in operator.json("check")["checks"]}
 

@@ -42,13 +42,6 @@ def test_json_is_ascii_whatever_it_holds(capsys: pytest.CaptureFixture[str]) -> 
     assert json.loads(told) == {"name": HOSTILE}
 
 
-@pytest.mark.parametrize(
-    ("user_id", "word"), [("alice", "alice"), ("a b", "'a b'"), ("-x", "-- -x"), ("$(rm)", "'$(rm)'")]
-)
-def test_a_command_to_type_can_be_typed(user_id: str, word: str) -> None:
-    assert output.typed(user_id) == word
-
-
 @given(st.lists(st.text(max_size=30), min_size=1, max_size=4))
 def test_a_field_stays_on_its_line(values: list[str]) -> None:
     from contextlib import redirect_stdout

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from contacts_sync.cli.frame import linked, now
-from contacts_sync.cli.output import typed
-from contacts_sync.errors import GrantRejected, MassDeletion, UnknownItem
+from contacts_sync.errors import GrantRejected, MassDeletion, UnknownItem, typed
 from contacts_sync.model import ConnectionStatus, Run, RunKind, RunStatus, Trigger
 from contacts_sync.store import runs
 from contacts_sync.store.engine import Transaction

@@ -15,6 +15,7 @@ from contacts_sync.errors import ContactsSyncError
 if TYPE_CHECKING:
     from contacts_sync.cli.findings import Finding
     from contacts_sync.config import Config
+    from contacts_sync.sections import Web
     from contacts_sync.store.engine import Database
 
 
@@ -57,6 +58,8 @@ def _findings(frame: Frame, user_id: str | None) -> Iterator[Finding]:
         return
     yield _config(config)
     yield looked("key", lambda: _key(config))
+    if config.web.listen:
+        yield looked("web", lambda: _web(config.web))
     yield from google_findings(config)
     yield from host_findings(config)
     with ExitStack() as stack:
@@ -107,6 +110,15 @@ def _key(config: Config) -> str:
 
     vault.load_keys(config.secrets.key_file)
     return f"{config.secrets.key_file} is readable by its owner only"
+
+
+def _web(web: Web) -> str:
+    from contacts_sync.web.guard import read_password
+
+    if web.password_file is None:
+        return "the dashboard asks for no password: it answers this machine only"
+    read_password(web.password_file)
+    return f"the dashboard asks for the password in {web.password_file}"
 
 
 def _in_store(config: Config, db: Database, user_id: str | None) -> Iterator[Finding]:

@@ -10,12 +10,12 @@ from contacts_sync import vault
 from contacts_sync.cli.findings import Finding, Level, failed, looked, passed, warned
 from contacts_sync.cli.frame import now
 from contacts_sync.cli.hands import daemon_lives
-from contacts_sync.cli.output import instant, typed
+from contacts_sync.cli.output import instant
 from contacts_sync.cli.timing import default_schedule, next_run
 from contacts_sync.config import Config
 from contacts_sync.daemon.liveness import alive
 from contacts_sync.daemon.reconcile import effective
-from contacts_sync.errors import KeyProblem, UnreadableGrant
+from contacts_sync.errors import KeyProblem, UnreadableGrant, typed
 from contacts_sync.model import ConnectionStatus, SealedGrant
 from contacts_sync.store import connections, migrate, nodes, runs, shared_clock
 from contacts_sync.store.engine import Database, read

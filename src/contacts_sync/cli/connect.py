@@ -202,9 +202,10 @@ def _warn_of_testing(grant: Grant) -> None:
 
 def _tell(config: Config, db: Database, connection: Connection, run: Run, *, as_json: bool) -> None:
     from contacts_sync.cli.hands import daemon_lives
-    from contacts_sync.cli.output import instant, print_json, say, typed
+    from contacts_sync.cli.output import instant, print_json, say
     from contacts_sync.cli.timing import default_schedule, next_run
     from contacts_sync.daemon.reconcile import effective
+    from contacts_sync.errors import typed
 
     user, account = connection.user_id, connection.google_account
     if as_json:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from contacts_sync.cli.output import instant, typed
-from contacts_sync.errors import MassDeletion, RunAbandoned
+from contacts_sync.cli.output import instant
+from contacts_sync.errors import MassDeletion, RunAbandoned, typed
 from contacts_sync.model import Connection, ConnectionStatus, Pause, Run, RunStatus
 
 

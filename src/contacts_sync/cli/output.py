@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -23,12 +22,6 @@ def print_json(document: Any) -> None:
 def instant(value: datetime | None) -> str | None:
     """ISO 8601 in UTC with Z, to the second."""
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if value is not None else None
-
-
-def typed(user_id: str) -> str:
-    """A user id as the last word of a command that somebody is told to type."""
-    word = shlex.quote(user_id)
-    return f"-- {word}" if user_id.startswith("-") else word
 
 
 def say(text: str = "") -> None:

@@ -11,10 +11,11 @@ from itertools import islice
 
 from contacts_sync.cli.frame import linked, now
 from contacts_sync.cli.hands import Hands, daemon_lives
-from contacts_sync.cli.output import note, typed, warn
+from contacts_sync.cli.output import note, warn
 from contacts_sync.cli.progress import progress
 from contacts_sync.cli.results import Result, report
 from contacts_sync.config import Config
+from contacts_sync.errors import typed
 from contacts_sync.model import ConnectionStatus, Pause, Run, RunKind, RunStatus, Trigger
 from contacts_sync.store import nodes, runs
 from contacts_sync.store.engine import Database, Transaction, read, write

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contacts_sync.cli.boundary import document, line
-from contacts_sync.cli.output import instant, print_json, say, typed, warn
+from contacts_sync.cli.output import instant, print_json, say, warn
 from contacts_sync.cli.shapes import run_document, run_line
 from contacts_sync.errors import (
     ContactsSyncError,
@@ -17,6 +17,7 @@ from contacts_sync.errors import (
     RunDeferred,
     ScopeMissing,
     UnreadableGrant,
+    typed,
 )
 from contacts_sync.model import Pause, Run, RunStatus
 

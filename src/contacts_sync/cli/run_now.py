@@ -54,7 +54,8 @@ def command(
 
 def _chosen(tx: Transaction, *, failed: bool) -> list[str]:
     """All connected users, or those whose latest run failed; says who is left out, and if nobody is left."""
-    from contacts_sync.cli.output import note, typed, warn
+    from contacts_sync.cli.output import note, warn
+    from contacts_sync.errors import typed
     from contacts_sync.model import ConnectionStatus, RunStatus
     from contacts_sync.store import connections, runs
 

@@ -125,8 +125,9 @@ def approve(frame: Frame, run_id: int, as_json: bool) -> None:
     Example: contacts-sync runs approve 17
     """
     from contacts_sync.cli.again import approved
-    from contacts_sync.cli.output import print_json, say, typed
+    from contacts_sync.cli.output import print_json, say
     from contacts_sync.cli.shapes import run_document
+    from contacts_sync.errors import typed
     from contacts_sync.store.engine import write
 
     with frame.store(frame.config()) as db, write(db, durable=True) as tx:

@@ -69,10 +69,4 @@ def command_for(cure: Cure, user_id: str, users: int) -> str:
     """What to type for one user, or for that many of whom `user_id` is one."""
     if users > 1 and cure.for_many:
         return cure.for_many
-    return cure.command.replace("{user}", typed(user_id)).replace("{quoted}", shlex.quote(user_id))
-
-
-def typed(user_id: str) -> str:
-    """A user id as the last word of a command that somebody is told to type."""
-    word = shlex.quote(user_id)
-    return f"-- {word}" if user_id.startswith("-") else word
+    return cure.command.replace("{user}", errors.typed(user_id)).replace("{quoted}", shlex.quote(user_id))

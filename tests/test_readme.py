@@ -42,6 +42,14 @@ def test_every_command_is_mentioned() -> None:
         assert re.search(rf"contacts-sync {name}|`{name}`", README), name
 
 
+def test_every_promise_names_a_test_that_exists() -> None:
+    promises = README.split("## What it promises")[1].split("\n## ")[0]
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", promises)
+    assert named
+    for path, test in named:
+        assert f"def {test}(" in (Path(__file__).parents[1] / path).read_text(), f"{path}::{test}"
+
+
 def test_the_example_queries_run(db: Database) -> None:
     from sqlalchemy import text
 

@@ -13,8 +13,8 @@ from contacts_sync.model import Grant
 def refresh(transport: Transport, client: OAuthClient, grant: Grant, *, account: str = "", now: datetime) -> Grant:
     """The grant with a fresh access token: by a refresh token, or by a service account's next assertion.
 
-    `account` is the `sub` it must be for, if known. Raises `GrantRejected` for a dead grant, `OperatorTrouble` for a refused
-    client, `AccountMismatch` for another account's tokens, `PassingTrouble` and its kin.
+    `account` is the `sub` it must be for, if known. Raises `GrantRejected` for a dead grant, `OperatorTrouble` for a
+    refused client, `AccountMismatch` for another account's tokens, `PassingTrouble` and its kin.
     """
     well = False
     try:

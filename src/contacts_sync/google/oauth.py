@@ -188,8 +188,8 @@ def revoke_quietly(transport: Transport, client: OAuthClient, grant: Grant) -> N
 def refresh(transport: Transport, client: OAuthClient, grant: Grant, *, account: str = "", now: datetime) -> Grant:
     """The grant with a fresh access token; the refresh token stays unless another one comes.
 
-    `account` is the `sub` it must be for, if known. Raises `GrantRejected` for a dead grant, `OperatorTrouble` for a refused
-    client, `AccountMismatch` for another account's tokens, `PassingTrouble` and its kin.
+    `account` is the `sub` it must be for, if known. Raises `GrantRejected` for a dead grant, `OperatorTrouble` for a
+    refused client, `AccountMismatch` for another account's tokens, `PassingTrouble` and its kin.
     """
     answer = _ask(
         transport,

@@ -48,7 +48,7 @@ def connect(
     """
     remember(grant)
     try:
-        grant = _preflight(desk, user_id, grant)
+        grant = _preflight(desk, user_id, grant, account)
         with write(desk.db, durable=True) as tx:
             return _store(tx, desk, user_id, grant, account, schedule, switch_account=switch_account)
     except (SyncError, ConsentFailed):
@@ -56,14 +56,14 @@ def connect(
         raise
 
 
-def _preflight(desk: Desk, user_id: str, grant: Grant) -> Grant:
+def _preflight(desk: Desk, user_id: str, grant: Grant, account: Account) -> Grant:
     """One live refresh and one People call with the new grant; the answer is the grant as it is then.
 
     Passing trouble is left to the first sync and its retries.
     """
     try:
         if not grant.service_account:  # whose tokens come from the key alone, as this one just did
-            grant = oauth.refresh(desk.transport, desk.oauth, grant, now=desk.clock())
+            grant = oauth.refresh(desk.transport, desk.oauth, grant, account=account.sub, now=desk.clock())
             remember(grant)
         people.fetch_groups(desk.people, grant.access_token, user_id=user_id)
     except PassingTrouble as trouble:

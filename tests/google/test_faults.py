@@ -82,6 +82,11 @@ TABLE: list[tuple[str, Callable[[], SyncError], type[SyncError]]] = [
     ("400 for long", partial(judged, 400, body(400, "INVALID_ARGUMENT"), Retry_After="61"), errors.QuotaExceeded),
     ("scope for long", partial(judged, 403, SCOPE, Retry_After="120"), errors.ScopeMissing),
     ("503 for short", partial(judged, 503, Retry_After="20"), errors.PassingTrouble),
+    ("503 for a minute", partial(judged, 503, Retry_After="60"), errors.PassingTrouble),
+    ("400 for a minute", partial(judged, 400, Retry_After="60"), errors.RequestRejected),
+    ("408", partial(judged, 408), errors.PassingTrouble),
+    ("299", partial(judged, 299), errors.PassingTrouble),
+    ("300", partial(judged, 300), errors.RequestRejected),
 ]
 
 
@@ -107,19 +112,60 @@ def test_a_rejected_sync_token_is_known_in_all_its_forms_but_only_if_one_was_sen
     assert type(judged(status, content)) is errors.RequestRejected
 
 
-def test_another_failed_precondition_is_no_token_trouble() -> None:
-    assert type(judged(400, body(400, "FAILED_PRECONDITION", "off"), token=True)) is errors.RequestRejected
+@pytest.mark.parametrize(
+    "content",
+    [body(400, "FAILED_PRECONDITION", "off"), body(400, "INVALID_ARGUMENT", "Invalid personFields mask path")],
+)
+def test_what_blames_something_else_is_no_token_trouble(content: bytes) -> None:
+    assert type(judged(400, content, token=True)) is errors.RequestRejected
 
 
-def test_a_disabled_api_names_the_page_that_enables_it() -> None:
-    error = judged(403, body(403, "PERMISSION_DENIED", "", "SERVICE_DISABLED", activationUrl=LINK))
-    assert LINK in error.hint
+@pytest.mark.parametrize(
+    ("answer", "message", "hint"),
+    [
+        (partial(judged, 429), "Google's quota is used up (HTTP 429)", ""),
+        (partial(judged, 503), "Google is in trouble (HTTP 503)", ""),
+        (partial(judged, 410, token=True), "Google no longer takes the sync token", ""),
+        (partial(judged, 401), "Google refuses the access token (HTTP 401)", ""),
+        (partial(judged, 302), "Google's address answers with a redirect (HTTP 302), which is not followed", ""),
+        (partial(judged, 399), "Google's address answers with a redirect (HTTP 399), which is not followed", ""),
+        (
+            partial(judged, 404, b"<html>"),
+            "no People API at the configured address (HTTP 404)",
+            "check google.endpoints.people",
+        ),
+        (partial(judged, 400), "Google refuses the request (HTTP 400)", ""),
+        (partial(judged, 400, body(400, "hostile \x1b")), "Google refuses the request (HTTP 400)", ""),
+        (partial(judged, 403, body(403, "DENIED")), "Google refuses the request (HTTP 403 DENIED)", ""),
+        (partial(judged, 403, SCOPE), "the permission to read contacts was not granted", faults.CONSENT_AGAIN),
+        (
+            partial(judged, 403, body(403, "", "", "SERVICE_DISABLED")),
+            "the People API is not enabled in your Google project",
+            faults.ENABLE_API,
+        ),
+        (
+            partial(judged, 403, body(403, "", "", "SERVICE_DISABLED", activationUrl=LINK)),
+            "the People API is not enabled in your Google project",
+            f"{faults.ENABLE_API} ({LINK})",
+        ),
+    ],
+)
+def test_what_an_operator_reads(answer: Callable[[], SyncError], message: str, hint: str) -> None:
+    assert (str(answer()), answer().hint) == (message, hint)
+
+
+def test_the_wait_that_google_asks_for_comes_along() -> None:
+    for status in (429, 503):
+        assert judged(status, Retry_After="20").retry_after == timedelta(seconds=20)
+        assert token_error(status, Retry_After="20").retry_after == timedelta(seconds=20)
+    assert judged(503, Retry_After="120").retry_after == timedelta(minutes=2)
+    assert token_error(400, Retry_After="120").retry_after == timedelta(minutes=2)
 
 
 @pytest.mark.parametrize("link", ["https://evil.example/", "https://console.evilgoogle.com/", f"{LINK} evil"])
 def test_a_hostile_link_is_not_repeated(link: str) -> None:
     error = judged(403, body(403, "", "", "SERVICE_DISABLED", activationUrl=link))
-    assert "evil" not in error.hint
+    assert error.hint == faults.ENABLE_API
 
 
 @pytest.mark.parametrize(
@@ -144,7 +190,8 @@ def test_a_senseless_retry_after_is_none(value: str) -> None:
 
 def token_error(status: int, error: str = "", description: str = "", **headers: str) -> SyncError:
     content = json.dumps({"error": error, "error_description": description}).encode() if error else b"<html>"
-    return faults.judge_token_answer(status, headers, content, now=NOW)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return faults.judge_token_answer(status, named, content, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -161,15 +208,56 @@ def token_error(status: int, error: str = "", description: str = "", **headers: 
         (partial(token_error, 400), errors.PassingTrouble),
         (partial(token_error, 429), errors.QuotaExceeded),
         (partial(token_error, 404), errors.OperatorTrouble),
+        (partial(token_error, 399), errors.OperatorTrouble),
+        (partial(token_error, 300), errors.OperatorTrouble),
+        (partial(token_error, 400, "temporarily_unavailable"), errors.PassingTrouble),
+        (partial(token_error, 403, "RATE_LIMIT_EXCEEDED"), errors.QuotaExceeded),
+        (partial(token_error, 400, "invalid_grant", Retry_After="120"), errors.GrantRejected),
+        (partial(token_error, 400, Retry_After="120"), errors.QuotaExceeded),
+        (partial(token_error, 400, Retry_After="60"), errors.PassingTrouble),
     ],
 )
 def test_the_token_endpoints_table(answer: Callable[[], SyncError], kind: type[SyncError]) -> None:
     assert type(answer()) is kind
 
 
-def test_only_plain_descriptions_are_repeated() -> None:
-    assert "expired or revoked" in str(token_error(400, "invalid_grant", "Token has been expired or revoked."))
-    assert "\x1b" not in str(token_error(400, "invalid_grant", "\x1b]52;x"))
+@pytest.mark.parametrize(
+    ("answer", "message", "hint"),
+    [
+        (partial(token_error, 429), "Google's token endpoint is over its quota (HTTP 429)", ""),
+        (partial(token_error, 500), "Google's token endpoint is in trouble (HTTP 500)", ""),
+        (partial(token_error, 408), "Google's token endpoint asks to come again (HTTP 408)", ""),
+        (
+            partial(token_error, 401, "invalid_client"),
+            "Google refuses the OAuth client: invalid_client",
+            faults.CHECK_CLIENT,
+        ),
+        (
+            partial(token_error, 400, "invalid_grant", "Token has been expired or revoked."),
+            "the grant is no longer valid: invalid_grant (Token has been expired or revoked.)",
+            faults.CONSENT_AGAIN,
+        ),
+        (
+            partial(token_error, 400, "invalid_grant", "\x1b]52;x"),
+            "the grant is no longer valid: invalid_grant",
+            faults.CONSENT_AGAIN,
+        ),
+        (
+            partial(token_error, 302),
+            "no token endpoint at the configured address (HTTP 302)",
+            "check google.endpoints.token",
+        ),
+        (partial(token_error, 400), "Google's token endpoint answers without an OAuth error (HTTP 400)", ""),
+        (
+            partial(token_error, 400, "invalid_request"),
+            "Google's token endpoint refuses the request: invalid_request",
+            "",
+        ),
+        (partial(token_error, 400, "<b>"), "Google's token endpoint refuses the request: unknown error", ""),
+    ],
+)
+def test_what_an_operator_reads_about_tokens(answer: Callable[[], SyncError], message: str, hint: str) -> None:
+    assert (str(answer()), answer().hint) == (message, hint)
 
 
 class Wrapped(requests.RequestException):
@@ -187,8 +275,8 @@ def because(cause: Exception, *, named: bool) -> Exception:
             raise cause
         except type(cause) as caught:
             if named:
-                raise requests.ConnectionError from caught
-            raise requests.ConnectionError  # noqa: B904  (this is the case)
+                raise requests.ConnectionError(OSError()) from caught
+            raise requests.ConnectionError(OSError())  # noqa: B904  (this is the case)
     except requests.ConnectionError as error:
         return error
 

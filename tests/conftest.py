@@ -8,10 +8,14 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from contacts_sync.store.engine import Database, close, open_database
 from tests.postgres import Server, serve
+
+# tests.mutation runs each test hundreds of times: few examples, and the same ones every time
+hypothesis.settings.register_profile("mutation", max_examples=15, derandomize=True, deadline=None, database=None)
 
 pytest.register_assert_rewrite("tests.operating", "tests.proof")  # helpers that say as much as a test when they fail
 

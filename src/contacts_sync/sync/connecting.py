@@ -8,7 +8,14 @@ from datetime import timedelta
 import structlog
 
 from contacts_sync import vault
-from contacts_sync.errors import ConsentFailed, PassingTrouble, SyncError, UnknownUser, UnreadableGrant
+from contacts_sync.errors import (
+    ConsentFailed,
+    ContactsSyncError,
+    PassingTrouble,
+    SyncError,
+    UnknownUser,
+    UnreadableGrant,
+)
 from contacts_sync.google import oauth, people
 from contacts_sync.model import Account, Connection, ConnectionStatus, Grant, Run, RunKind, Trigger
 from contacts_sync.store import connections, contacts, runs
@@ -18,7 +25,7 @@ from contacts_sync.sync.desk import Desk
 
 log = structlog.get_logger()
 
-PATIENCE = timedelta(seconds=4)  # for Google to confirm a revocation; twice that in all
+PATIENCE = timedelta(seconds=3)  # for Google to be reached and, twice that, to confirm a revocation: below 10 s in all
 NewSchedule = tuple[str | None, str | None]
 
 
@@ -51,7 +58,7 @@ def connect(
         grant = _preflight(desk, user_id, grant, account)
         with write(desk.db, durable=True) as tx:
             return _store(tx, desk, user_id, grant, account, schedule, switch_account=switch_account)
-    except (SyncError, ConsentFailed):
+    except (ContactsSyncError, KeyboardInterrupt):
         _revoke_unstored(desk, user_id, grant, account)
         raise
 
@@ -177,7 +184,10 @@ def _revoke_unless_needed(
 
 def _revoke(desk: Desk, user_id: str, grant: Grant) -> bool:
     """Best effort, and soon over: the operator waits for it."""
-    hurried = replace(desk.transport, read_timeout=min(desk.transport.read_timeout, PATIENCE))
+    connect_timeout, read_timeout = (
+        min(usual, PATIENCE) for usual in (desk.transport.connect_timeout, desk.transport.read_timeout)
+    )
+    hurried = replace(desk.transport, connect_timeout=connect_timeout, read_timeout=read_timeout)
     try:
         return oauth.revoke(hurried, desk.oauth, grant.refresh_token)
     except SyncError as trouble:

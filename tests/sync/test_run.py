@@ -224,6 +224,16 @@ def test_a_dead_grant_fails_at_once_and_pauses_only_this_user(desk: Desk, google
     assert google.count("token") == 3  # the code exchange, the preflight, and one refresh
 
 
+def test_what_google_repeats_of_our_secrets_is_not_kept(desk: Desk, google: Sandbox, account: Account) -> None:
+    account.expire_access_tokens()
+    google.faults.add("token", faults.invalid_grant(f"the client {google.client_secret} is unknown"))
+    run = sync(desk, "alice").run
+    with read(desk.db) as tx:
+        connection, state = connections.get(tx, "alice"), connections.sync_state(tx, "alice")
+    assert "the client [hidden] is unknown" in str(run.error_message)
+    assert google.client_secret not in f"{run} {connection} {state}"
+
+
 def test_one_401_is_healed_by_one_refresh(desk: Desk, google: Sandbox, account: Account) -> None:
     account.add_people(25)
     google.faults.add("people", faults.unauthenticated(), page=2)

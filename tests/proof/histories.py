@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
@@ -66,14 +66,16 @@ class Killed(BaseException):
 
 @dataclass
 class Place:
-    """What many histories share: a sandbox, a store, a clock. Each has users and accounts of its own."""
+    """Where histories play, one after the other: a sandbox, a store, a clock. Each finds it empty, at the same time,
+    so that the same choices lead to the same history.
+    """
 
     google: Sandbox
     db: Database
     desk: Desk
     line: Line
     clock: Clock
-    numbers: count[int] = field(default_factory=count)
+    began: datetime
     counted: Counter[str] = field(default_factory=Counter)
 
 
@@ -82,7 +84,19 @@ def open_place(google: Sandbox, db: Database, home: Path) -> Place:
     google.world.clock = clock
     made = desk_for(google, db, home, SYNC__PAGE_SIZE="3", SYNC__BACKOFF="2s,4s", SYNC__MASS_DELETE_MINIMUM="3")
     desk = shortened(replace(made, clock=clock, stop=Waits(clock)), line)
-    return Place(google, db, desk, line, clock)
+    return Place(google, db, desk, line, clock, clock.now)
+
+
+def clear(place: Place) -> None:
+    place.google.world._accounts.clear()
+    place.google.world.add_account("somebody.else@x.example")
+    place.google.faults.clear()
+    place.google.requests.clear()
+    place.clock.now = place.began
+    with write(place.db) as tx:
+        for known in connections.every(tx):
+            connections.purge(tx, known.user_id)
+        nodes.lift_pause(tx)
 
 
 @dataclass
@@ -106,15 +120,14 @@ class Histories(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.number = next(self.place.numbers)
+        clear(self.place)
         self.desk = self.place.desk
         self.google, self.db, self.clock = self.place.google, self.place.db, self.place.clock
         self.users: list[User] = []
         self.grown = 0
 
     def _user(self, who: str) -> User:
-        name = f"{who}-{self.number}"
-        return User(name, self.google.world.add_account(f"{name}@x.example"))
+        return User(who, self.google.world.add_account(f"{who}@x.example"))
 
     @initialize(people=st.integers(0, 9), names=st.sampled_from([("ann",), ("ann",), ("ann", "ben")]))
     def begin(self, people: int, names: tuple[str, ...]) -> None:
@@ -357,7 +370,9 @@ class Histories(RuleBasedStateMachine):
         assert outcome.error is None or isinstance(outcome.error, ContactsSyncError), outcome.error
         if outcome.run.status is RunStatus.SUCCEEDED:
             user.deceived = self._tampered(user) or (user.deceived and outcome.run.kind is RunKind.INCREMENTAL)
-            if compare and not user.deceived:
+            if user.deceived:
+                user.people, user.untouched = {}, False  # whom a lie took away comes back as somebody else
+            elif compare:
                 self._agrees(user, before)
         return outcome
 

@@ -18,6 +18,7 @@ import platformdirs
 from contacts_sync.errors import ConfigurationError, InvalidUsage
 from contacts_sync.keys import KEYS, Key
 from contacts_sync.sections import (
+    Alerts,
     Config,
     Daemon,
     DatabaseSettings,
@@ -246,6 +247,7 @@ def _assemble(source: Path | None, values: Mapping[str, Any], environ: Mapping[s
         history=History(**section("history")),
         health=Health(**section("health")),
         web=Web(**{**section("web"), "password_file": _path(values["web.password_file"])}),
+        alerts=Alerts(**section("alerts")),
         log=Log(**section("log")),
     )
 

@@ -227,6 +227,12 @@ KEYS = (
         "Names it answers to besides localhost, this machine's name and IP addresses, as a proxy passes them on.",
     ),
     Key(
+        "alerts.allow_hosts",
+        [],
+        settings.host_names,
+        "Hosts of your own network that may be pinged and told, also by plain http; all others must be public.",
+    ),
+    Key(
         "log.level",
         "info",
         settings.one_of("debug", "info", "warning", "error"),

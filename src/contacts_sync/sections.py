@@ -109,6 +109,13 @@ class Web:
 
 
 @dataclass(frozen=True, slots=True)
+class Alerts:
+    """Which hosts that aren't on the public net may be told."""
+
+    allow_hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """How much is said, and in which form."""
 
@@ -130,6 +137,7 @@ class Config:
     history: History
     health: Health
     web: Web
+    alerts: Alerts
     log: Log
 
     def sections(self) -> list[str]:

@@ -20,6 +20,7 @@ FLOORS = {
     "config": 1,
     "keys": 1,
     "oauth_client": 1,
+    "secret_file": 1,
     "sections": 1,
     "settings": 1,
     "logs": 1,

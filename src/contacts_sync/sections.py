@@ -116,6 +116,14 @@ class Alerts:
 
 
 @dataclass(frozen=True, slots=True)
+class Ping:
+    """The dead man's switch: its URL, or the file that holds it; neither for none."""
+
+    url: str = field(repr=False)
+    url_file: Path | None
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """How much is said, and in which form."""
 
@@ -138,6 +146,7 @@ class Config:
     health: Health
     web: Web
     alerts: Alerts
+    ping: Ping
     log: Log
 
     def sections(self) -> list[str]:

@@ -73,7 +73,7 @@ class Pinger:
         """Begin or finish a round if it is time, then tell what hasn't been told. Raises `StoreUnavailable`."""
         now = self._clock()
         schedule = self._config().schedule
-        current = rounds.latest_round(compile_schedule(schedule.cron, schedule.timezone), now)
+        current = compile_schedule(schedule.cron, schedule.timezone).opening(now)
         told = self._told()
         if current is not None and rounds.is_new(current.at, told, now):
             self._begin(told, current.at, now)

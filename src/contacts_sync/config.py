@@ -18,6 +18,7 @@ import platformdirs
 from contacts_sync.errors import ConfigurationError, InvalidUsage
 from contacts_sync.keys import KEYS, Key
 from contacts_sync.sections import (
+    Alerts,
     Config,
     Daemon,
     DatabaseSettings,
@@ -25,13 +26,15 @@ from contacts_sync.sections import (
     Google,
     Health,
     History,
+    Hooks,
     Log,
+    Ping,
     Schedule,
     Secrets,
     Sync,
     Web,
 )
-from contacts_sync.settings import Address, format_duration, is_loopback, parse_duration, retention
+from contacts_sync.settings import Address, Command, format_duration, is_loopback, parse_duration, retention
 from contacts_sync.timetable import compile_schedule
 
 __all__ = [
@@ -90,7 +93,11 @@ def settings_in_force(
     source = path or _find(environ)
     values, found = _read_all(source, environ, flags or {})
     config = _assemble(source, values, environ)
-    worked_out = {"database.url": _masked_url(config.database.url), "secrets.key_file": str(config.secrets.key_file)}
+    worked_out = {
+        "database.url": _masked_url(config.database.url),
+        "secrets.key_file": str(config.secrets.key_file),
+        "ping.url_file": str(config.ping.url_file or ""),
+    }
     return [
         Setting(
             key.name,
@@ -113,6 +120,7 @@ def _read_all(
     values = {key.name: _read(key, found.get(key.name), problems) for key in KEYS}
     _check_schedule(values, found, problems)
     _check_web(values, found, problems)
+    _check_ping(values, found, problems)
     if problems:
         raise ConfigurationError("\n".join(problems), hint="correct the configuration and try again")
     return values, found
@@ -123,7 +131,7 @@ def _shown(key: Key, value: object) -> str:
         return MASK
     if value is None:
         return "forever" if key.read is retention else ""
-    if isinstance(value, tuple) and not isinstance(value, Address):
+    if isinstance(value, tuple) and not isinstance(value, Address | Command):
         return ", ".join(_shown(key, one) for one in value)
     if isinstance(value, timedelta):
         return format_duration(value)
@@ -227,6 +235,11 @@ def _check_web(values: Mapping[str, Any], found: Mapping[str, _Found], problems:
         )
 
 
+def _check_ping(values: Mapping[str, Any], found: Mapping[str, _Found], problems: list[str]) -> None:
+    if values["ping.url"] and values["ping.url_file"]:
+        problems.append(f"{found['ping.url_file'].origin}: ping.url_file stands beside ping.url, expected one of them")
+
+
 def _assemble(source: Path | None, values: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
     def section(name: str) -> dict[str, Any]:
         prefix = f"{name}."
@@ -247,6 +260,9 @@ def _assemble(source: Path | None, values: Mapping[str, Any], environ: Mapping[s
         history=History(**section("history")),
         health=Health(**section("health")),
         web=Web(**{**section("web"), "password_file": _path(values["web.password_file"])}),
+        alerts=Alerts(**section("alerts")),
+        ping=Ping(values["ping.url"], _ping_file(values, environ)),
+        hooks=Hooks(**section("hooks")),
         log=Log(**section("log")),
     )
 
@@ -266,10 +282,21 @@ def _default_url(environ: Mapping[str, str]) -> str:
 def _key_file(configured: str, source: Path | None, environ: Mapping[str, str]) -> Path:
     if configured:
         return Path(configured)
-    credentials = environ.get("CREDENTIALS_DIRECTORY")
-    if credentials and os.access(Path(credentials, "contacts-sync.key"), os.R_OK):
-        return Path(credentials, "contacts-sync.key")
-    return (source.parent if source else _config_home(environ)) / "key"
+    return _credential("contacts-sync.key", environ) or (source.parent if source else _config_home(environ)) / "key"
+
+
+def _ping_file(values: Mapping[str, Any], environ: Mapping[str, str]) -> Path | None:
+    if values["ping.url"] or values["ping.url_file"]:
+        return _path(values["ping.url_file"])
+    return _credential("contacts-sync.ping", environ)
+
+
+def _credential(name: str, environ: Mapping[str, str]) -> Path | None:
+    """A file that systemd holds ready for this service, if there is one: systemd.exec(5), LoadCredential."""
+    directory = environ.get("CREDENTIALS_DIRECTORY")
+    if directory and os.access(Path(directory, name), os.R_OK):
+        return Path(directory, name)
+    return None
 
 
 # -- writing it down

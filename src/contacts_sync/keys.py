@@ -94,7 +94,7 @@ KEYS = (
     Key(
         "google.endpoints.proxy",
         "",
-        settings.proxy,
+        settings.web_url,
         '"http://proxy:3128". Proxies are never taken from the environment.',
         secret=True,
     ),
@@ -226,6 +226,41 @@ KEYS = (
         settings.host_names,
         "Names it answers to besides localhost, this machine's name and IP addresses, as a proxy passes them on.",
     ),
+    Key(
+        "alerts.allow_hosts",
+        [],
+        settings.host_names,
+        "Hosts of your own network that may be pinged and told, also by plain http; all others must be public.",
+    ),
+    Key(
+        "ping.url",
+        "",
+        settings.web_url,
+        "A dead man's switch, as of healthchecks.io, told once a day that the syncs have begun (URL/start), that all\n"
+        "are done (URL), or that not everybody is fresh after them (URL/fail). A secret: better kept in url_file.",
+        secret=True,
+    ),
+    Key(
+        "ping.url_file",
+        "",
+        settings.string,
+        "One line: that URL. Empty: $CREDENTIALS_DIRECTORY/contacts-sync.ping if there is one and no url.",
+    ),
+    Key(
+        "hooks.on_failure",
+        [],
+        settings.command,
+        "A command for every run that has failed: its words, no shell. It gets the run as JSON on stdin, and an\n"
+        "environment without secrets. As an environment variable: words as they would be typed.",
+    ),
+    Key("hooks.on_success", [], settings.command, "A command for every run that has succeeded."),
+    Key(
+        "hooks.on_change",
+        [],
+        settings.command,
+        "A command for every run that has changed something in the store, however it ended.",
+    ),
+    Key("hooks.timeout", "30s", settings.duration(least="100ms", most="1h"), "A command that takes longer is killed."),
     Key(
         "log.level",
         "info",

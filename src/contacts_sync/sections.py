@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from pathlib import Path
 
-from contacts_sync.settings import Address
+from contacts_sync.settings import Address, Command
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +109,31 @@ class Web:
 
 
 @dataclass(frozen=True, slots=True)
+class Alerts:
+    """Which hosts that aren't on the public net may be told."""
+
+    allow_hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """The dead man's switch: its URL, or the file that holds it; neither for none."""
+
+    url: str = field(repr=False)
+    url_file: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """Commands for ended runs, empty for none; how long one may take."""
+
+    on_failure: Command
+    on_success: Command
+    on_change: Command
+    timeout: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """How much is said, and in which form."""
 
@@ -130,6 +155,9 @@ class Config:
     history: History
     health: Health
     web: Web
+    alerts: Alerts
+    ping: Ping
+    hooks: Hooks
     log: Log
 
     def sections(self) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 
 from contacts_sync.model import Outcome
@@ -20,6 +21,8 @@ class Pulse:
         self.busy = 0
         self.workers = 0
         self.taken_back = 0  # runs, from workers that had fallen silent
+        self.pings: Counter[str] = Counter()  # to the dead man's switch: delivered, failed
+        self.hooks: Counter[str] = Counter()  # by how they ended, and what was dropped
         self.on_run: Callable[[Outcome], None] = _nobody_listens
         self.on_turn: Callable[[float], None] = _nobody_listens
 

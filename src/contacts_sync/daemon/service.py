@@ -12,6 +12,7 @@ from types import FrameType
 
 import structlog
 
+from contacts_sync.alerts.pinging import pinging
 from contacts_sync.config import Config
 from contacts_sync.daemon.loop import LAST_PAGE, Loop
 from contacts_sync.daemon.notify import tell_systemd
@@ -59,7 +60,10 @@ def serve(load: Callable[[], Config]) -> int:
         refuse_wrong_key(db, config.secrets.key_file)
         loop = Loop(config, desk, load)
         watched = Watched(lambda: loop.config, loop.pulse, desk)
-        with serving(config.web.listen, lambda: application(watched)):
+        with (
+            serving(config.web.listen, lambda: application(watched)),
+            pinging(lambda: loop.config, db, _now, loop.pulse.pings),
+        ):
             loop.start()
             tell_systemd("READY=1")
             while not signals.stops:

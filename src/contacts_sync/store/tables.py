@@ -246,3 +246,17 @@ pauses = Table(  # one row while the operator's trouble keeps everybody's runs w
     Column("since", Instant, nullable=False),
     Column("next_probe_at", Instant, nullable=False),
 )
+
+pings = Table(  # one row: what the dead man's switch is told of the latest round, and whether it has been
+    "pings",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1", name="one_row"), primary_key=True, autoincrement=False),
+    Column("round_at", Instant, nullable=False),
+    Column("begun_at", Instant, nullable=False),
+    Column("step", Text, CheckConstraint("step IN ('start', 'success', 'fail')", name="step"), nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("next_try_at", Instant, nullable=False),
+    Column("delivered_at", Instant),
+    Column("trouble", Text),
+)

@@ -31,6 +31,7 @@ FLOORS = {
     "google": 2,
     "sync": 3,
     "health": 3,
+    "alerts": 3,
     "daemon": 4,
     "web": 4,
     "cli": 5,
@@ -40,6 +41,7 @@ FLOORS = {
 SEPARATE = {("store", "google"), ("google", "store")}
 ROOMS = {
     "alembic": ("store",),
+    "apprise": ("alerts.sending",),
     "apscheduler": ("daemon.scheduler",),
     "click": ("cli",),
     "cronsim": ("timetable",),
@@ -137,6 +139,7 @@ def test_help_loads_nothing_heavy() -> None:
         "requests",
         "apscheduler",
         "alembic",
+        "apprise",
         "cryptography",
         "rich",
         "structlog",

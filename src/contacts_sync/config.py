@@ -9,7 +9,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import platformdirs
 from contacts_sync.errors import ConfigurationError, InvalidUsage
 from contacts_sync.keys import KEYS, Key
 from contacts_sync.sections import (
+    Alerts,
     Config,
     Daemon,
     DatabaseSettings,
@@ -89,7 +90,11 @@ def settings_in_force(
     source = path or _find(environ)
     values, found = _read_all(source, environ, flags or {})
     config = _assemble(source, values, environ)
-    worked_out = {"database.url": _masked_url(config.database.url), "secrets.key_file": str(config.secrets.key_file)}
+    worked_out = {
+        "database.url": _masked_url(config.database.url),
+        "secrets.key_file": str(config.secrets.key_file),
+        "alerts.urls_file": str(config.alerts.urls_file or ""),
+    }
     return [
         Setting(
             key.name,
@@ -126,6 +131,8 @@ def _shown(key: Key, value: object) -> str:
         return ", ".join(_shown(key, one) for one in value)
     if isinstance(value, timedelta):
         return format_duration(value)
+    if isinstance(value, time):
+        return f"{value:%H:%M}"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -246,6 +253,7 @@ def _assemble(source: Path | None, values: Mapping[str, Any], environ: Mapping[s
         history=History(**section("history")),
         health=Health(**section("health")),
         web=Web(**{**section("web"), "password_file": _path(values["web.password_file"])}),
+        alerts=Alerts(**{**section("alerts"), "urls_file": _alerts_file(values["alerts.urls_file"], environ)}),
         log=Log(**section("log")),
     )
 
@@ -265,10 +273,19 @@ def _default_url(environ: Mapping[str, str]) -> str:
 def _key_file(configured: str, source: Path | None, environ: Mapping[str, str]) -> Path:
     if configured:
         return Path(configured)
-    credentials = environ.get("CREDENTIALS_DIRECTORY")
-    if credentials and os.access(Path(credentials, "contacts-sync.key"), os.R_OK):
-        return Path(credentials, "contacts-sync.key")
-    return (source.parent if source else _config_home(environ)) / "key"
+    return _credential("contacts-sync.key", environ) or (source.parent if source else _config_home(environ)) / "key"
+
+
+def _alerts_file(configured: str, environ: Mapping[str, str]) -> Path | None:
+    return Path(configured) if configured else _credential("contacts-sync.alerts", environ)
+
+
+def _credential(name: str, environ: Mapping[str, str]) -> Path | None:
+    """What systemd has passed on under this name: systemd.exec(5), LoadCredential=."""
+    directory = environ.get("CREDENTIALS_DIRECTORY")
+    if directory and os.access(Path(directory, name), os.R_OK):
+        return Path(directory, name)
+    return None
 
 
 # -- writing it down

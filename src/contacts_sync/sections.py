@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 
 from contacts_sync.settings import Address
@@ -109,6 +109,19 @@ class Web:
 
 
 @dataclass(frozen=True, slots=True)
+class Alerts:
+    """Whom to tell (`urls` and the lines of `urls_file` are Apprise URLs: secrets), about what, and how often."""
+
+    urls: tuple[str, ...] = field(repr=False)
+    urls_file: Path | None
+    failures_in_a_row: int
+    remind: tuple[timedelta, ...]
+    recovered_after: timedelta
+    digest: str
+    digest_at: time
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """How much is said, and in which form."""
 
@@ -130,6 +143,7 @@ class Config:
     history: History
     health: Health
     web: Web
+    alerts: Alerts
     log: Log
 
     def sections(self) -> list[str]:

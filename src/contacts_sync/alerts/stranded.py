@@ -10,7 +10,7 @@ import structlog
 from contacts_sync import logs
 from contacts_sync.alerts.delivery import wait_after
 from contacts_sync.alerts.messages import store_is_away, store_is_back
-from contacts_sync.alerts.rounds import MOST_PENDING
+from contacts_sync.alerts.noticing import MOST_PENDING
 from contacts_sync.alerts.sending import Destination, send
 from contacts_sync.errors import StoreUnavailable
 from contacts_sync.store import alerts, nodes

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from contacts_sync.alerts.delivery import deliver
-from contacts_sync.alerts.rounds import hold_round
+from contacts_sync.alerts.noticing import hold_round
 from contacts_sync.alerts.sending import Destination
 from contacts_sync.alerts.stranded import Stranded
 from contacts_sync.alerts.urls import destinations

@@ -27,6 +27,7 @@ from contacts_sync.sections import (
     Health,
     History,
     Log,
+    Ping,
     Schedule,
     Secrets,
     Sync,
@@ -94,6 +95,7 @@ def settings_in_force(
         "database.url": _masked_url(config.database.url),
         "secrets.key_file": str(config.secrets.key_file),
         "alerts.urls_file": str(config.alerts.urls_file or ""),
+        "ping.url_file": str(config.ping.url_file or ""),
     }
     return [
         Setting(
@@ -117,6 +119,7 @@ def _read_all(
     values = {key.name: _read(key, found.get(key.name), problems) for key in KEYS}
     _check_schedule(values, found, problems)
     _check_web(values, found, problems)
+    _check_ping(values, found, problems)
     if problems:
         raise ConfigurationError("\n".join(problems), hint="correct the configuration and try again")
     return values, found
@@ -233,6 +236,11 @@ def _check_web(values: Mapping[str, Any], found: Mapping[str, _Found], problems:
         )
 
 
+def _check_ping(values: Mapping[str, Any], found: Mapping[str, _Found], problems: list[str]) -> None:
+    if values["ping.url"] and values["ping.url_file"]:
+        problems.append(f"{found['ping.url_file'].origin}: ping.url_file stands beside ping.url, expected one of them")
+
+
 def _assemble(source: Path | None, values: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
     def section(name: str) -> dict[str, Any]:
         prefix = f"{name}."
@@ -254,6 +262,7 @@ def _assemble(source: Path | None, values: Mapping[str, Any], environ: Mapping[s
         health=Health(**section("health")),
         web=Web(**{**section("web"), "password_file": _path(values["web.password_file"])}),
         alerts=Alerts(**{**section("alerts"), "urls_file": _alerts_file(values["alerts.urls_file"], environ)}),
+        ping=Ping(values["ping.url"], _ping_file(values, environ)),
         log=Log(**section("log")),
     )
 
@@ -280,8 +289,14 @@ def _alerts_file(configured: str, environ: Mapping[str, str]) -> Path | None:
     return Path(configured) if configured else _credential("contacts-sync.alerts", environ)
 
 
+def _ping_file(values: Mapping[str, Any], environ: Mapping[str, str]) -> Path | None:
+    if values["ping.url"] or values["ping.url_file"]:
+        return _path(values["ping.url_file"])
+    return _credential("contacts-sync.ping", environ)
+
+
 def _credential(name: str, environ: Mapping[str, str]) -> Path | None:
-    """What systemd has passed on under this name: systemd.exec(5), LoadCredential=."""
+    """A file that systemd holds ready for this service, if there is one: systemd.exec(5), LoadCredential."""
     directory = environ.get("CREDENTIALS_DIRECTORY")
     if directory and os.access(Path(directory, name), os.R_OK):
         return Path(directory, name)

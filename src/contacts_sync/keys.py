@@ -94,7 +94,7 @@ KEYS = (
     Key(
         "google.endpoints.proxy",
         "",
-        settings.proxy,
+        settings.web_url,
         '"http://proxy:3128". Proxies are never taken from the environment.',
         secret=True,
     ),
@@ -266,6 +266,26 @@ KEYS = (
         "A summary of freshness, runs, changes and open causes: off, daily, or weekly (on Mondays).",
     ),
     Key("alerts.digest_at", "08:00", settings.time_of_day, "When, on the clock of schedule.timezone."),
+    Key(
+        "alerts.allow_hosts",
+        [],
+        settings.host_names,
+        "Hosts of your own network that may be pinged and told, also by plain http; all others must be public.",
+    ),
+    Key(
+        "ping.url",
+        "",
+        settings.web_url,
+        "A dead man's switch, as of healthchecks.io, told once a day that the syncs have begun (URL/start), that all\n"
+        "are done (URL), or that not everybody is fresh after them (URL/fail). A secret: better kept in url_file.",
+        secret=True,
+    ),
+    Key(
+        "ping.url_file",
+        "",
+        settings.string,
+        "One line: that URL. Empty: $CREDENTIALS_DIRECTORY/contacts-sync.ping if there is one and no url.",
+    ),
     Key(
         "log.level",
         "info",

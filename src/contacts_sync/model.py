@@ -201,6 +201,30 @@ class Pause:
     next_probe_at: datetime
 
 
+class Step(StrEnum):
+    """What a dead man's switch is told of a round: that it begins, or how it ended."""
+
+    START = "start"
+    SUCCESS = "success"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """What the dead man's switch is told of the latest round. `round_at` is the round's slot, `begun_at` when somebody
+    noticed; `trouble` says why the latest of so many `attempts` was in vain.
+    """
+
+    round_at: datetime
+    begun_at: datetime
+    step: Step
+    summary: str
+    attempts: int
+    next_try_at: datetime
+    delivered_at: datetime | None
+    trouble: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Email:
     """One e-mail address of a person, in Google's order."""

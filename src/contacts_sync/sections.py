@@ -110,7 +110,9 @@ class Web:
 
 @dataclass(frozen=True, slots=True)
 class Alerts:
-    """Whom to tell (`urls` and the lines of `urls_file` are Apprise URLs: secrets), about what, and how often."""
+    """Whom to tell (`urls` and the lines of `urls_file` are Apprise URLs: secrets), about what, and how often;
+    which hosts that aren't on the public net may be told.
+    """
 
     urls: tuple[str, ...] = field(repr=False)
     urls_file: Path | None
@@ -119,6 +121,15 @@ class Alerts:
     recovered_after: timedelta
     digest: str
     digest_at: time
+    allow_hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """The dead man's switch: its URL, or the file that holds it; neither for none."""
+
+    url: str = field(repr=False)
+    url_file: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +155,7 @@ class Config:
     health: Health
     web: Web
     alerts: Alerts
+    ping: Ping
     log: Log
 
     def sections(self) -> list[str]:

@@ -161,8 +161,8 @@ def host_names(value: object) -> tuple[str, ...]:
     return tuple(item.lower() for item in items)
 
 
-def proxy(value: object) -> str:
-    """A proxy's URL, or nothing."""
+def web_url(value: object) -> str:
+    """A URL, or nothing."""
     if string(value) and urlsplit(string(value)).scheme not in ("http", "https"):
         raise ValueError("an http:// or https:// URL, or an empty string")
     return string(value)

@@ -1,1 +1,1 @@
-"""Telling the operator: what is worth a message, once for one cause, and getting it there."""
+"""Telling others: what is worth a message, once for one cause; that the day is done; that a run has ended."""

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from contacts_sync.alerts.sending import LIMIT, Destination, send
+from contacts_sync.alerts.sending import LIMIT, Recipient, send
 from contacts_sync.store import alerts
 from contacts_sync.store.alerts import Delivery
 from contacts_sync.store.engine import Database, read, write
@@ -21,19 +21,19 @@ GIVE_UP_AFTER = timedelta(days=1)
 
 def deliver(
     db: Database,
-    destinations: Mapping[str, Destination],
+    recipients: Mapping[str, Recipient],
     clock: Callable[[], datetime],
     *,
     first_wait: timedelta,
     ended: Callable[[bool], object],
 ) -> None:
     """Try everything that is due, until nothing is. `ended` is told of each attempt whether it went well."""
-    while due := _due(db, destinations, clock()):
+    while due := _due(db, recipients, clock()):
         for delivery_id in due:
             with write(db) as tx:
                 delivery = alerts.claim(tx, delivery_id, clock(), LEASE)
             if delivery is not None:
-                ended(_try(db, destinations[delivery.destination], delivery, clock, first_wait))
+                ended(_try(db, recipients[delivery.destination], delivery, clock, first_wait))
 
 
 def wait_after(attempts: int, first_wait: timedelta) -> timedelta:
@@ -41,14 +41,12 @@ def wait_after(attempts: int, first_wait: timedelta) -> timedelta:
     return min(first_wait * (1 << min(attempts - 1, 20)), LONGEST_WAIT)
 
 
-def _due(db: Database, destinations: Mapping[str, Destination], now: datetime) -> list[int]:
+def _due(db: Database, recipients: Mapping[str, Recipient], now: datetime) -> list[int]:
     with read(db) as tx:
-        return alerts.due(tx, destinations.keys(), now)
+        return alerts.due(tx, recipients.keys(), now)
 
 
-def _try(
-    db: Database, to: Destination, delivery: Delivery, clock: Callable[[], datetime], first_wait: timedelta
-) -> bool:
+def _try(db: Database, to: Recipient, delivery: Delivery, clock: Callable[[], datetime], first_wait: timedelta) -> bool:
     error = send(to, delivery.message)
     now = clock()
     facts = {"destination": to.label, "title": delivery.message.title, "attempts": delivery.attempts}

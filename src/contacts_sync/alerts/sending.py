@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from contacts_sync import logs
+from contacts_sync.alerts.destinations import checked
+from contacts_sync.errors import ConfigurationError
 from contacts_sync.store.alerts import Message
 
 if TYPE_CHECKING:
@@ -24,9 +26,8 @@ if TYPE_CHECKING:
 
 APPRISE = logging.getLogger("apprise")
 LIMIT = timedelta(seconds=30)  # for a whole delivery, however slowly the other side talks
-SHOWS_HOST = frozenset(
-    {"json", "jsons", "xml", "xmls", "form", "forms", "mailto", "mailtos"}
-)  # elsewhere it is a token
+WEBHOOKS = {"json": "http", "jsons": "https", "xml": "http", "xmls": "https", "form": "http", "forms": "https"}
+SHOWS_HOST = frozenset({*WEBHOOKS, "mailto", "mailtos"})  # elsewhere it may be a token
 KNOWN_WORDS = re.compile(
     r"Connection refused|timed out|Name or service not known|Temporary failure in name resolution|No route to host"
     r"|Network is unreachable|certificate verify failed|Connection reset|Authentication|error=\d{3}|\b[45]\d\d\b",
@@ -35,23 +36,34 @@ KNOWN_WORDS = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Destination:
-    """Where messages go. `label` names it without its secrets, `origin` says where it is configured."""
+class Recipient:
+    """Who gets messages. `label` names it without its secrets, `origin` says where it is configured."""
 
     label: str
     origin: str
     service: NotifyBase = field(repr=False, compare=False)
     secrets: tuple[str, ...] = field(repr=False, compare=False)
+    webhook: str = ""  # scheme, host and port of one that leads wherever the operator says
+    allow_hosts: tuple[str, ...] = ()
 
 
-def destination(url: str, label: str, origin: str) -> Destination | None:
-    """The destination of an Apprise URL, or None if Apprise doesn't understand it."""
+def recipient(url: str, label: str, origin: str, allow_hosts: Collection[str]) -> Recipient | None:
+    """Who is behind an Apprise URL, or None if Apprise doesn't understand it."""
     from apprise import Apprise, AppriseAsset  # noqa: PLC0415  (half a second, which only alerts are worth)
 
     with _overheard():
         asset = AppriseAsset(app_id="contacts-sync", app_desc="contacts-sync", app_url="", http_redirects=False)
         service = Apprise.instantiate(url, asset=asset)
-    return Destination(label, origin, service, _secrets(url)) if service is not None else None
+    if service is None:
+        return None
+    return Recipient(label, origin, service, _secrets(url), _webhook(service), tuple(allow_hosts))
+
+
+def _webhook(service: NotifyBase) -> str:
+    if service.schema not in WEBHOOKS:
+        return ""
+    host = f"[{service.host}]" if ":" in service.host else service.host
+    return f"{WEBHOOKS[service.schema]}://{host}" + (f":{service.port}" if service.port else "")
 
 
 def shown(url: str) -> str:
@@ -65,7 +77,7 @@ def shown(url: str) -> str:
     return f"{scheme}://{host}" if scheme in SHOWS_HOST else f"{scheme}://***"
 
 
-def send(to: Destination, message: Message, limit: timedelta = LIMIT) -> str | None:
+def send(to: Recipient, message: Message, limit: timedelta = LIMIT) -> str | None:
     """Deliver a message; the answer is None, or what went wrong.
 
     A delivery that takes longer than `limit` counts as failed, and the next one fails until it has come to an end:
@@ -83,7 +95,9 @@ def send(to: Destination, message: Message, limit: timedelta = LIMIT) -> str | N
     return told[0] if told else f"no end within {limit.total_seconds():.0f} s"
 
 
-def _attempt(to: Destination, message: Message) -> str | None:
+def _attempt(to: Recipient, message: Message) -> str | None:
+    if refusal := _refusal(to):
+        return refusal
     with _overheard() as said:
         try:
             sent = to.service.notify(
@@ -95,6 +109,18 @@ def _attempt(to: Destination, message: Message) -> str | None:
         except Exception as error:  # noqa: BLE001  (a hundred services' code: whatever it raises is a failed delivery)
             return f"failed with {type(error).__name__}"
     return None if sent else _reason(said)
+
+
+def _refusal(to: Recipient) -> str | None:
+    """Why a webhook may not be called now: what its name stands for can change."""
+    try:
+        if to.webhook:
+            checked(to.webhook, to.allow_hosts)
+    except ConfigurationError as error:
+        return f"{error.message}; {error.hint}"
+    except OSError:
+        return "its host can't be resolved"
+    return None
 
 
 def _reason(said: list[str]) -> str:

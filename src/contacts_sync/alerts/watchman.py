@@ -8,9 +8,9 @@ from datetime import datetime
 
 from contacts_sync.alerts.delivery import deliver
 from contacts_sync.alerts.noticing import hold_round
-from contacts_sync.alerts.sending import Destination
+from contacts_sync.alerts.recipients import recipients
+from contacts_sync.alerts.sending import Recipient
 from contacts_sync.alerts.stranded import Stranded
-from contacts_sync.alerts.urls import destinations
 from contacts_sync.config import Config
 from contacts_sync.errors import StoreUnavailable
 from contacts_sync.health.almanac import Almanac
@@ -38,7 +38,7 @@ class Watchman:
         self._almanac = Almanac()
         self._started_at = clock()
         self._settings: Alerts | None = None
-        self._destinations: dict[str, Destination] = {}
+        self._recipients: dict[str, Recipient] = {}
         self._stranded = Stranded(monotonic, delivered)
         self._rests_until = 0.0
 
@@ -50,18 +50,18 @@ class Watchman:
         try:
             if config.alerts is not self._settings:
                 self._use(config.alerts)
-            if self._destinations:
+            if self._recipients:
                 self._look(config)
                 self._deliver(config)
-            self._stranded.is_back(self._db, self._destinations, self._clock())
+            self._stranded.is_back(self._db, self._recipients, self._clock())
         except StoreUnavailable as trouble:
-            self._stranded.is_away(trouble, self._destinations, self._clock())
+            self._stranded.is_away(trouble, self._recipients, self._clock())
 
     def _use(self, settings: Alerts) -> None:
-        found = {one.label: one for one in destinations(settings)}
+        found = {one.label: one for one in recipients(settings)}
         with write(self._db) as tx:
             alerts.give_up_unknown(tx, found.keys(), self._clock())
-        self._destinations, self._settings = found, settings
+        self._recipients, self._settings = found, settings
 
     def _look(self, config: Config) -> None:
         began = self._monotonic()
@@ -71,7 +71,7 @@ class Watchman:
             self._db,
             config,
             self._almanac,
-            self._destinations.keys(),
+            self._recipients.keys(),
             self._clock(),
             every=config.daemon.heartbeat / 2,
             started_at=self._started_at,
@@ -82,7 +82,7 @@ class Watchman:
     def _deliver(self, config: Config) -> None:
         deliver(
             self._db,
-            self._destinations,
+            self._recipients,
             self._clock,
             first_wait=config.daemon.heartbeat,
             ended=self._delivered,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 
 from contacts_sync.model import Outcome
@@ -21,6 +22,7 @@ class Pulse:
         self.workers = 0
         self.taken_back = 0  # runs, from workers that had fallen silent
         self.deliveries = {True: 0, False: 0}  # attempts to deliver an alert, by whether they went well
+        self.pings: Counter[str] = Counter()  # to the dead man's switch: delivered, failed
         self.on_run: Callable[[Outcome], None] = _nobody_listens
         self.on_turn: Callable[[float], None] = _nobody_listens
 

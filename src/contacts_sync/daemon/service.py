@@ -12,7 +12,8 @@ from types import FrameType
 
 import structlog
 
-from contacts_sync.alerts.urls import destinations
+from contacts_sync.alerts.pinging import pinging
+from contacts_sync.alerts.recipients import recipients
 from contacts_sync.config import Config
 from contacts_sync.daemon.alarm import alarmed
 from contacts_sync.daemon.loop import LAST_PAGE, Loop
@@ -62,7 +63,11 @@ def serve(load: Callable[[], Config]) -> int:
         refuse_wrong_key(db, config.secrets.key_file)
         loop = Loop(config, desk, load)
         watched = Watched(lambda: loop.config, loop.pulse, desk)
-        with serving(config.web.listen, lambda: application(watched)), alarmed(lambda: loop.config, desk, loop.pulse):
+        with (
+            serving(config.web.listen, lambda: application(watched)),
+            pinging(lambda: loop.config, db, _now, loop.pulse.pings),
+            alarmed(lambda: loop.config, desk, loop.pulse),
+        ):
             loop.start()
             tell_systemd("READY=1")
             while not signals.stops:
@@ -81,7 +86,7 @@ def _usable(load: Callable[[], Config]) -> Callable[[], Config]:
     def load_usable() -> Config:
         config = load()
         if config.alerts.urls or config.alerts.urls_file:
-            destinations(config.alerts)
+            recipients(config.alerts)
         return config
 
     return load_usable

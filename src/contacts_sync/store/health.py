@@ -123,7 +123,7 @@ def count(tx: Transaction) -> int:
 
 def census(tx: Transaction, by: Yardstick) -> list[Census]:
     """Everybody, by signs."""
-    seen = _seen(_facts(tx, by).cte("facts").prefix_with("MATERIALIZED"), by)
+    seen = everybody(tx, by)
     query = select(seen.c.signs, func.count(), func.min(seen.c.since)).group_by(seen.c.signs)
     return [Census(Sign(row[0]), row[1], row[2]) for row in tx.execute(query)]
 
@@ -138,7 +138,7 @@ def most_stale(tx: Transaction) -> tuple[str, datetime] | None:
 
 def troubles(tx: Transaction, by: Yardstick) -> list[Trouble]:
     """Users in trouble, grouped by signs and error, the largest groups first."""
-    seen = _seen(_facts(tx, by).cte("facts").prefix_with("MATERIALIZED"), by)
+    seen = everybody(tx, by)
     count = func.count().label("users")
     query = (
         select(seen.c.signs, seen.c.error_type, seen.c.message, count, func.min(seen.c.user_id))
@@ -155,7 +155,7 @@ def grave_troubles(tx: Transaction, by: Yardstick, *, failures: int) -> list[Tro
 
     Grouped by the class of the error, whatever it says: the message is one of them.
     """
-    seen = _seen(_facts(tx, by).cte("facts").prefix_with("MATERIALIZED"), by)
+    seen = everybody(tx, by)
     others = int(TROUBLE ^ Sign.FAILING | Sign.PARKED)
     is_grave = or_(seen.c.signs.bitwise_and(others) > 0, seen.c.consecutive_failures >= failures)
     query = (
@@ -207,6 +207,11 @@ def history(tx: Transaction, user_id: str, *, limit: int, before: int | None = N
 
 
 # -- how it is counted
+
+
+def everybody(tx: Transaction, by: Yardstick) -> Subquery:
+    """The facts of all users who aren't disconnected, and their signs, to be counted by a query."""
+    return _seen(_facts(tx, by).cte("facts").prefix_with("MATERIALIZED"), by)
 
 
 def _seen(facts: FromClause, by: Yardstick) -> Subquery:

@@ -304,3 +304,17 @@ alert_deliveries = Table(  # one message on its way to one destination, which is
     Index("ix_alert_deliveries_pending", "destination", "id", **where("status = 'pending'")),
     **NEVER_REUSED,
 )
+
+pings = Table(  # one row: what the dead man's switch is told of the latest round, and whether it has been
+    "pings",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1", name="one_row"), primary_key=True, autoincrement=False),
+    Column("round_at", Instant, nullable=False),
+    Column("begun_at", Instant, nullable=False),
+    Column("step", Text, CheckConstraint("step IN ('start', 'success', 'fail')", name="step"), nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("next_try_at", Instant, nullable=False),
+    Column("delivered_at", Instant),
+    Column("trouble", Text),
+)

@@ -1,4 +1,4 @@
-"""The configured destinations, from the configuration and the file that it names."""
+"""Who is told: the configured destinations, from the configuration and the file that it names."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from contacts_sync.alerts.sending import Destination, destination, shown
+from contacts_sync.alerts.sending import Recipient, recipient, shown
 from contacts_sync.errors import ConfigurationError
 from contacts_sync.sections import Alerts
 
 HINT = "see https://github.com/caronc/apprise for the URL of each service"
 
 
-def destinations(settings: Alerts) -> tuple[Destination, ...]:
+def recipients(settings: Alerts) -> tuple[Recipient, ...]:
     """All of them, each named without its secrets.
 
     Raises `ConfigurationError` with a line for each URL that Apprise doesn't understand, or for an unusable file.
@@ -23,7 +23,8 @@ def destinations(settings: Alerts) -> tuple[Destination, ...]:
     for url, origin in _urls(settings):
         label = shown(url)
         labels[label] += 1
-        one = destination(url, label if labels[label] == 1 else f"{label} #{labels[label]}", origin)
+        name = label if labels[label] == 1 else f"{label} #{labels[label]}"
+        one = recipient(url, name, origin, settings.allow_hosts)
         if one is None:
             problems.append(f"{origin}: no destination that Apprise understands ({label})")
         else:

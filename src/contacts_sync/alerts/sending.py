@@ -28,6 +28,7 @@ APPRISE = logging.getLogger("apprise")
 LIMIT = timedelta(seconds=30)  # for a whole delivery, however slowly the other side talks
 WEBHOOKS = {"json": "http", "jsons": "https", "xml": "http", "xmls": "https", "form": "http", "forms": "https"}
 SHOWS_HOST = frozenset({*WEBHOOKS, "mailto", "mailtos"})  # elsewhere it may be a token
+SCHEME, HOST = re.compile(r"[a-z][a-z0-9+]{0,19}"), re.compile(r"[a-z0-9.:-]{1,100}")
 KNOWN_WORDS = re.compile(
     r"Connection refused|timed out|Name or service not known|Temporary failure in name resolution|No route to host"
     r"|Network is unreachable|certificate verify failed|Connection reset|Authentication|error=\d{3}|\b[45]\d\d\b",
@@ -68,13 +69,14 @@ def _webhook(service: NotifyBase) -> str:
 
 def shown(url: str) -> str:
     """The URL without anything that could be a secret."""
-    parts = urlsplit(url)
-    scheme = logs.clean(parts.scheme)[:20]
+    scheme = url.partition("://")[0]
     try:
-        host = logs.clean(parts.hostname or "") + (f":{parts.port}" if parts.port else "")
+        parts = urlsplit(url)
+        host = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
     except ValueError:
         host = ""
-    return f"{scheme}://{host}" if scheme in SHOWS_HOST else f"{scheme}://***"
+    is_told = scheme in SHOWS_HOST and HOST.fullmatch(host)
+    return f"{scheme if SCHEME.fullmatch(scheme) else '***'}://{host if is_told else '***'}"
 
 
 def send(to: Recipient, message: Message, limit: timedelta = LIMIT) -> str | None:

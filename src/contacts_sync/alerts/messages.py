@@ -39,14 +39,15 @@ def messages(notices: Sequence[Notice], scene: Scene, now: datetime) -> list[Mes
 
 def _message(notice: Notice, scene: Scene, now: datetime) -> Message:
     alert = notice.alert
-    title = f"{PRODUCT}: {PREFIX[notice.kind]}{_who(alert.story)}{alert.story.title}"
+    title = f"{PRODUCT}: {PREFIX[notice.kind]}{who(alert.story)}{alert.story.title}"
     if notice.kind is Kind.OVER:
         return Message(Level.SUCCESS, title, _lines(_ended(alert, scene)))
     level = Level.WARNING if alert.story.blame == Blame.USER else Level.FAILURE
     return Message(level, title, _lines(_going_on(alert, scene, now)))
 
 
-def _who(story: Story) -> str:
+def who(story: Story) -> str:
+    """Whom a cause has befallen, before its title."""
     if not story.example:
         return ""
     return f"{_name(story)}: " if story.users == 1 else f"{number(story.users)} users: "
@@ -105,3 +106,9 @@ def store_is_back(host: str, since: datetime, now: datetime) -> Message:
     lasted = f"{span_of(now - since)}, {stamp(since)} to {stamp(now)}"
     fields = [("Lasted", lasted), ("Next", "nothing: what was missed is made up for"), ("Host", host)]
     return Message(Level.SUCCESS, f"{PRODUCT}: over: the store is out of reach", _lines(fields))
+
+
+def trial(host: str, now: datetime) -> Message:
+    """Somebody wants to know whether messages arrive."""
+    fields = [("Asked", f"contacts-sync alerts test, {stamp(now)}"), ("Next", "nothing: it works"), ("Host", host)]
+    return Message(Level.INFO, f"{PRODUCT}: a test", _lines(fields))

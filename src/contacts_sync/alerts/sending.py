@@ -98,8 +98,8 @@ def send(to: Recipient, message: Message, limit: timedelta = LIMIT) -> str | Non
 
 
 def _attempt(to: Recipient, message: Message) -> str | None:
-    if refusal := _refusal(to):
-        return refusal
+    if (why := refusal(to)) is not None:
+        return why
     with _overheard() as said:
         try:
             sent = to.service.notify(
@@ -113,7 +113,7 @@ def _attempt(to: Recipient, message: Message) -> str | None:
     return None if sent else _reason(said)
 
 
-def _refusal(to: Recipient) -> str | None:
+def refusal(to: Recipient) -> str | None:
     """Why a webhook may not be called now: what its name stands for can change."""
     try:
         if to.webhook:

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 from contacts_sync import logs
 from contacts_sync.health.causes import PARTICULAR, Cause, causes
+from contacts_sync.health.cures import Blame
+from contacts_sync.health.disk import LITTLE, MAKE_ROOM, told
 from contacts_sync.health.verdicts import Health, health_of
 from contacts_sync.model import Pause
 from contacts_sync.store.alerts import Story
@@ -24,6 +27,14 @@ def stories(troubles: Iterable[Trouble], pause: Pause | None, users: int) -> lis
     return [_story(cause) for cause in found]
 
 
+def of_disk(directory: Path, free: int) -> list[Story]:
+    """The disk below the store, once little of it is free (bytes)."""
+    if free >= LITTLE:
+        return []
+    title, detail = "the disk is nearly full", logs.clean(told(directory, free))
+    return [Story("disk", title, "", str(Blame.STORE), detail, users=0, example="", command=MAKE_ROOM)]
+
+
 def without_late(found: Iterable[Story]) -> list[Story]:
     """The others: after a start everybody whose slot was missed is late, and is being synced."""
     return [story for story in found if story.key != str(Health.LATE)]
@@ -32,12 +43,12 @@ def without_late(found: Iterable[Story]) -> list[Story]:
 def _alike(troubles: Iterable[Trouble], *, all_paused: bool) -> list[Trouble]:
     """The same words for the same kind of trouble: those of its largest group."""
     words: dict[tuple[Health, str | None], str | None] = {}
-    told = []
+    alike = []
     for trouble in sorted(troubles, key=lambda one: -one.users):
         health = health_of(trouble.signs, all_paused=all_paused)
         kind = health, None if health is Health.NEEDS_REAUTH else trouble.error_type
-        told.append(replace(trouble, message=words.setdefault(kind, trouble.message)))
-    return told
+        alike.append(replace(trouble, message=words.setdefault(kind, trouble.message)))
+    return alike
 
 
 def _story(cause: Cause) -> Story:

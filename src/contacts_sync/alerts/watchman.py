@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from contacts_sync.alerts.delivery import deliver
-from contacts_sync.alerts.noticing import hold_round
+from contacts_sync.alerts.noticing import hold_round, write_digest
 from contacts_sync.alerts.recipients import recipients
 from contacts_sync.alerts.sending import Recipient
 from contacts_sync.alerts.stranded import Stranded
@@ -76,6 +76,7 @@ class Watchman:
             every=config.daemon.heartbeat / 2,
             started_at=self._started_at,
         )
+        write_digest(self._db, config, self._almanac, self._recipients.keys(), self._clock())
         ended = self._monotonic()
         self._rests_until = ended + SHARE * (ended - began)
 

@@ -60,6 +60,8 @@ def _findings(frame: Frame, user_id: str | None) -> Iterator[Finding]:
     yield looked("key", lambda: _key(config))
     if config.web.listen:
         yield looked("web", lambda: _web(config.web))
+    if config.alerts.urls or config.alerts.urls_file:
+        yield looked("alerts", lambda: _recipients(config))
     yield from google_findings(config)
     yield from host_findings(config)
     with ExitStack() as stack:
@@ -119,6 +121,19 @@ def _web(web: Web) -> str:
         return "the dashboard asks for no password: it answers this machine only"
     read_password(web.password_file)
     return f"the dashboard asks for the password in {web.password_file}"
+
+
+def _recipients(config: Config) -> str:
+    """Raises `ConfigurationError` for destinations that can't be used, or may not be."""
+    from contacts_sync.alerts.recipients import recipients
+    from contacts_sync.alerts.sending import refusal
+    from contacts_sync.errors import ConfigurationError
+
+    found = recipients(config.alerts)
+    refused = [f"{one.origin}: {why}" for one in found if (why := refusal(one)) is not None]
+    if refused:
+        raise ConfigurationError("\n".join(refused))
+    return f"alerts go to {', '.join(one.label for one in found)}"
 
 
 def _in_store(config: Config, db: Database, user_id: str | None) -> Iterator[Finding]:

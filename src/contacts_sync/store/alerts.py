@@ -100,8 +100,11 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """How many deliveries wait, how many of them have failed already, since when, and how the latest one failed."""
+    """How many causes are open; how many deliveries wait, how many of them have failed already, the oldest of those
+    since when, and how the newest one failed.
+    """
 
+    opened: int
     pending: int
     failing: int
     since: datetime | None
@@ -127,9 +130,10 @@ def digest_at(tx: Transaction) -> datetime | None:
     return found
 
 
-def set_digest_at(tx: Transaction, slot_at: datetime) -> None:
-    """That slot's digest is written."""
-    tx.execute(update(alert_rounds).values(digest_at=slot_at))
+def set_digest_at(tx: Transaction, before: datetime | None, slot_at: datetime | None) -> bool:
+    """That slot's digest is written; False if somebody else has done so. `before`: the slot of the one before."""
+    was = alert_rounds.c.digest_at.is_(None) if before is None else alert_rounds.c.digest_at == before
+    return bool(tx.execute(update(alert_rounds).where(was).values(digest_at=slot_at)).rowcount)
 
 
 # -- causes
@@ -228,7 +232,7 @@ def give_up(tx: Transaction, delivery: Delivery, error: str, now: datetime) -> N
 
 
 def backlog(tx: Transaction) -> Backlog:
-    """What waits to be delivered."""
+    """What is open, and what waits to be delivered."""
     failing = alert_deliveries.c.error.is_not(None)
     waiting = alert_deliveries.c.status == PENDING
     pending = tx.execute(select(func.count()).select_from(alert_deliveries).where(waiting)).scalar_one()
@@ -238,7 +242,8 @@ def backlog(tx: Transaction) -> Backlog:
         .where(waiting, failing)
         .order_by(alert_deliveries.c.id)
     ).all()
-    return Backlog(pending, len(rows), rows[0][1] if rows else None, rows[-1][0] if rows else None)
+    opened = tx.execute(select(func.count()).select_from(alerts).where(alerts.c.state == State.OPEN)).scalar_one()
+    return Backlog(opened, pending, len(rows), rows[0][1] if rows else None, rows[-1][0] if rows else None)
 
 
 def latest(tx: Transaction, limit: int) -> list[Delivered]:

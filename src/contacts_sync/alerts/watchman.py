@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
+import structlog
+
 from contacts_sync.alerts.delivery import deliver
 from contacts_sync.alerts.noticing import hold_round, write_digest
 from contacts_sync.alerts.recipients import recipients
@@ -17,6 +19,8 @@ from contacts_sync.health.almanac import Almanac
 from contacts_sync.sections import Alerts
 from contacts_sync.store import alerts
 from contacts_sync.store.engine import Database, write
+
+log = structlog.get_logger()
 
 SHARE = 20  # a look that takes a second is followed by twenty of rest
 
@@ -62,6 +66,7 @@ class Watchman:
         with write(self._db) as tx:
             alerts.give_up_unknown(tx, found.keys(), self._clock())
         self._recipients, self._settings = found, settings
+        log.info("alerts_on" if found else "alerts_off", destinations=list(found))
 
     def _look(self, config: Config) -> None:
         began = self._monotonic()

@@ -157,6 +157,33 @@ def test_the_latest_slot_is_the_last_of_the_list(cron: str, zone: str, now: date
     assert (newest.at if newest else None) == (listed[-1] if listed else None)
 
 
+@settings(deadline=None, max_examples=50)
+@given(crons, zones, moments)
+def test_a_day_opens_once_with_its_first_slot_and_never_in_the_future(cron: str, zone: str, now: datetime) -> None:
+    table = compile_schedule(cron, zone)
+    opening = table.opening(now)
+    assert opening is not None
+    assert opening.at <= now
+    same_day = [slot for slot in table.between(opening.at, now) if slot.local.date() == opening.local.date()]
+    assert {table.opening(slot.at) for slot in same_day} <= {opening}
+    assert min((slot.local for slot in same_day), default=opening.local) == opening.local
+
+
+@pytest.mark.parametrize(
+    ("cron", "opening"),
+    [
+        ("0 2 * * *", "03-01T02:00"),
+        ("*/5 * * * *", "03-01T00:00"),
+        ("0 13 * * *", "02-28T13:00"),
+        ("0 2 5 * *", "02-05T02:00"),
+    ],
+)
+def test_the_day_of_the_newest_opening_may_be_long_past(cron: str, opening: str) -> None:
+    found = compile_schedule(cron, "UTC").opening(utc("2026-03-01T12:00"))
+    assert found is not None
+    assert found.at == utc(f"2026-{opening}")
+
+
 @given(st.text(min_size=1), st.integers(0, 86_400))
 def test_a_users_place_in_the_window_is_fixed_and_inside(user: str, seconds: int) -> None:
     window = timedelta(seconds=seconds)

@@ -26,6 +26,7 @@ from contacts_sync.sections import (
     Google,
     Health,
     History,
+    Hooks,
     Log,
     Ping,
     Schedule,
@@ -33,7 +34,7 @@ from contacts_sync.sections import (
     Sync,
     Web,
 )
-from contacts_sync.settings import Address, format_duration, is_loopback, parse_duration, retention
+from contacts_sync.settings import Address, Command, format_duration, is_loopback, parse_duration, retention
 from contacts_sync.timetable import compile_schedule
 
 __all__ = [
@@ -130,7 +131,7 @@ def _shown(key: Key, value: object) -> str:
         return MASK
     if value is None:
         return "forever" if key.read is retention else ""
-    if isinstance(value, tuple) and not isinstance(value, Address):
+    if isinstance(value, tuple) and not isinstance(value, Address | Command):
         return ", ".join(_shown(key, one) for one in value)
     if isinstance(value, timedelta):
         return format_duration(value)
@@ -263,6 +264,7 @@ def _assemble(source: Path | None, values: Mapping[str, Any], environ: Mapping[s
         web=Web(**{**section("web"), "password_file": _path(values["web.password_file"])}),
         alerts=Alerts(**{**section("alerts"), "urls_file": _alerts_file(values["alerts.urls_file"], environ)}),
         ping=Ping(values["ping.url"], _ping_file(values, environ)),
+        hooks=Hooks(**section("hooks")),
         log=Log(**section("log")),
     )
 

@@ -287,6 +287,21 @@ KEYS = (
         "One line: that URL. Empty: $CREDENTIALS_DIRECTORY/contacts-sync.ping if there is one and no url.",
     ),
     Key(
+        "hooks.on_failure",
+        [],
+        settings.command,
+        "A command for every run that has failed: its words, no shell. It gets the run as JSON on stdin, and an\n"
+        "environment without secrets. As an environment variable: words as they would be typed.",
+    ),
+    Key("hooks.on_success", [], settings.command, "A command for every run that has succeeded."),
+    Key(
+        "hooks.on_change",
+        [],
+        settings.command,
+        "A command for every run that has changed something in the store, however it ended.",
+    ),
+    Key("hooks.timeout", "30s", settings.duration(least="100ms", most="1h"), "A command that takes longer is killed."),
+    Key(
         "log.level",
         "info",
         settings.one_of("debug", "info", "warning", "error"),

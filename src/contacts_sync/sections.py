@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from datetime import time, timedelta
 from pathlib import Path
 
-from contacts_sync.settings import Address
+from contacts_sync.settings import Address, Command
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +133,16 @@ class Ping:
 
 
 @dataclass(frozen=True, slots=True)
+class Hooks:
+    """Commands for ended runs, empty for none; how long one may take."""
+
+    on_failure: Command
+    on_success: Command
+    on_change: Command
+    timeout: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """How much is said, and in which form."""
 
@@ -156,6 +166,7 @@ class Config:
     web: Web
     alerts: Alerts
     ping: Ping
+    hooks: Hooks
     log: Log
 
     def sections(self) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable
 from datetime import time, timedelta
 from typing import Any, NamedTuple
@@ -159,6 +160,29 @@ def host_names(value: object) -> tuple[str, ...]:
     if not isinstance(items, list) or not all(isinstance(item, str) and HOST_NAME.fullmatch(item) for item in items):
         raise ValueError('a list of host names such as ["contacts.example.com"]')
     return tuple(item.lower() for item in items)
+
+
+class Command(tuple[str, ...]):
+    """The words of a command, as its program gets them; shown as they would be typed."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return shlex.join(self)
+
+
+def command(value: object) -> Command:
+    """A list of words; in the environment as they would be typed, with quotes. No shell ever sees them."""
+    expected = ValueError('a list of words such as ["/usr/local/bin/tell", "ops"], or an empty one')
+    try:
+        words = shlex.split(value) if isinstance(value, str) else value
+    except ValueError:
+        raise expected from None
+    if not isinstance(words, list) or not all(isinstance(word, str) and "\0" not in word for word in words):
+        raise expected
+    if words and not words[0]:
+        raise expected
+    return Command(words)
 
 
 def web_url(value: object) -> str:

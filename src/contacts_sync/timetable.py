@@ -73,6 +73,19 @@ class Timetable:
             if slot.at >= start:
                 yield slot
 
+    def opening(self, instant: datetime) -> Slot | None:
+        """The first slot of the latest local day whose first slot has come; None before the first one ever."""
+        midnight = instant.astimezone(self._zone).replace(tzinfo=None, hour=0, minute=0, second=0, microsecond=0)
+        today = self._first_of_day(midnight)
+        if today is not None and today.at <= instant:
+            return today
+        earlier = next(CronSim(self.cron, midnight, reverse=True), None)
+        return self._first_of_day(earlier.replace(hour=0, minute=0)) if earlier else None
+
+    def _first_of_day(self, midnight: datetime) -> Slot | None:
+        wall = next(CronSim(self.cron, midnight - timedelta(minutes=1)))
+        return self._slot(wall) if wall.date() == midnight.date() else None
+
     def _from(self, instant: datetime) -> Iterator[Slot]:
         local = (instant - LONGEST_SHIFT).astimezone(self._zone).replace(tzinfo=None)
         return (self._slot(wall) for wall in CronSim(self.cron, local))

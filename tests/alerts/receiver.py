@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,15 +15,17 @@ class Received:
     path: str
     host: str
     body: str
+    status: int
 
 
 @dataclass
 class Receiver:
-    """`answers` are the statuses of the next answers; then all are 200."""
+    """`answers` are the statuses of the next answers; then all are `status`."""
 
     port: int
     received: list[Received] = field(default_factory=list)
     answers: list[int] = field(default_factory=list)
+    status: int = 200
 
     @property
     def url(self) -> str:
@@ -33,13 +36,21 @@ class Receiver:
         return [one.path.removeprefix("/ping/s3cr3t-uuid") for one in self.received]
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """A peer that hangs up is no error."""
+
+
 @contextmanager
-def receiving() -> Iterator[Receiver]:
+def receiving(context: ssl.SSLContext | None = None) -> Iterator[Receiver]:
+    """With a context, over TLS."""
+
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            receiver.received.append(Received(self.path, self.headers["Host"], body))
-            self.send_response(receiver.answers.pop(0) if receiver.answers else 200)
+            status = receiver.answers.pop(0) if receiver.answers else receiver.status
+            receiver.received.append(Received(self.path, self.headers["Host"], body, status))
+            self.send_response(status)
             self.send_header("Location", f"http://localhost:{receiver.port}/elsewhere")
             self.send_header("Content-Length", "2")
             self.end_headers()
@@ -48,7 +59,9 @@ def receiving() -> Iterator[Receiver]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with _Server(("127.0.0.1", 0), Handler) as server:
+        if context is not None:
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         receiver = Receiver(server.server_address[1])
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()

@@ -9,18 +9,11 @@ from pathlib import Path
 import pytest
 
 from contacts_sync.sandbox import Sandbox, faults
-from tests.alerts.receivers import Webhook, webhook
+from tests.alerts.webhooks import SECRET, Webhook
 from tests.operating import Operator, wait_until
 
 ALICE = "alice@example.com"
-SECRET = "s3cr3t-pass-word"
 SETTINGS = {"DAEMON__HEARTBEAT": "1s", "DAEMON__LEASE": "20s", "LOG__LEVEL": "debug", "SYNC__ATTEMPTS": "1"}
-
-
-@pytest.fixture
-def hook() -> Iterator[Webhook]:
-    with webhook(SECRET) as receiver:
-        yield receiver
 
 
 @pytest.fixture
@@ -59,7 +52,7 @@ def test_a_failing_user_is_told_once_through_a_restart_and_so_is_the_end(operato
 
 
 def test_a_receiver_that_is_down_disturbs_nobody_and_is_seen(operator: Operator, hook: Webhook) -> None:
-    hook.status = 503
+    hook.answers(503)
     with operator.daemon():
         operator.connect("alice", account=ALICE)
         ended(operator, 1)
@@ -69,7 +62,7 @@ def test_a_receiver_that_is_down_disturbs_nobody_and_is_seen(operator: Operator,
         assert operator.json("status")["alerts"]["last_error"] == "error=503"
         operator.connect("alice", account=ALICE)
         ended(operator, 3)
-        hook.status = 200
+        hook.answers(200)
         wait_until(lambda: len(hook.got) == 2)
     assert [title.partition(": ")[2] for title in hook.titles] == [
         "alice: permission gone: connect again",

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-
-import pytest
 
 from contacts_sync.alerts.digest import latest_slot
 from contacts_sync.store.engine import Database
 from tests.alerts.given import HOUR, configured, fails, succeeds
-from tests.alerts.receivers import Webhook, webhook
 from tests.alerts.test_watchman import Daemon
+from tests.alerts.webhooks import Webhook
 from tests.store.given import NOW, connected
 
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture
-def hook() -> Iterator[Webhook]:
-    with webhook() as receiver:
-        yield receiver
 
 
 def test_a_day_has_one_slot_and_a_week_has_its_monday() -> None:

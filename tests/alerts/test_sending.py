@@ -20,16 +20,9 @@ from hypothesis import strategies as st
 from contacts_sync import logs
 from contacts_sync.alerts.sending import Recipient, recipient, send, shown
 from contacts_sync.store.alerts import Level, Message
-from tests.alerts.receivers import Webhook, webhook
+from tests.alerts.webhooks import SECRET, Webhook
 
 HELLO = Message(Level.FAILURE, "contacts-sync: 5 users: it broke", "Cause: it broke <b>\nNext: contacts-sync check")
-SECRET = "s3cr3t-pass-word"
-
-
-@pytest.fixture
-def hook() -> Iterator[Webhook]:
-    with webhook(SECRET) as receiver:
-        yield receiver
 
 
 def to(url: str, *allowed: str) -> Recipient:
@@ -86,12 +79,12 @@ def test_a_webhook_gets_title_text_and_how_grave_it_is(hook: Webhook) -> None:
 
 
 def test_an_answer_that_is_no_success_is_told_by_its_number(hook: Webhook) -> None:
-    hook.status = 404
+    hook.answers(404)
     assert send(to(hook.url), HELLO) == "error=404"
 
 
 def test_a_redirect_is_not_followed(hook: Webhook) -> None:
-    hook.status = 302
+    hook.answers(302)
     assert send(to(hook.url), HELLO) == "error=302"
     assert hook.requests == 1
 
@@ -149,7 +142,7 @@ def test_any_text_can_be_shown(text: str, scheme: str) -> None:
 def test_neither_errors_nor_logs_hold_a_secret(hook: Webhook) -> None:
     stream = io.StringIO()
     logs.configure(level="debug", format="json", stream=stream)
-    hook.status = 500
+    hook.answers(500)
     url = hook.url.replace("127.0.0.1", f"me:{SECRET}@127.0.0.1")
     mail = f"mailto://me:{SECRET}@127.0.0.1:9?from=me@example.com&to=x@example.com"
     told = [send(to(url), HELLO), send(to(mail), HELLO)]

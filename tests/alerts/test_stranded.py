@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-
-import pytest
 
 from contacts_sync.alerts.sending import Recipient, recipient
 from contacts_sync.alerts.stranded import PATIENCE, Stranded
 from contacts_sync.errors import StoreUnavailable
 from contacts_sync.store import alerts
 from contacts_sync.store.engine import Database, read
-from tests.alerts.receivers import Webhook, webhook
+from tests.alerts.webhooks import Webhook
 from tests.store.given import NOW
 
 TROUBLE = StoreUnavailable("the disk is full", hint="free some space; the store is unharmed")
-
-
-@pytest.fixture
-def hook() -> Iterator[Webhook]:
-    with webhook() as receiver:
-        yield receiver
 
 
 class Castaway:
@@ -66,10 +57,10 @@ def test_a_long_one_is_told_once_and_so_is_its_end(db: Database, hook: Webhook) 
 
 def test_a_receiver_that_is_down_is_told_later(hook: Webhook) -> None:
     castaway = Castaway(hook)
-    hook.status = 500
+    hook.answers(500)
     for _ in range(3):
         castaway.away_for(PATIENCE)
-    hook.status = 200
+    hook.answers(200)
     for _ in range(3):
         castaway.away_for(PATIENCE)
     assert len(hook.got) == 1

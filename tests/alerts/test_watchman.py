@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
@@ -13,16 +13,10 @@ from contacts_sync.model import Pause
 from contacts_sync.store import alerts, connections, nodes
 from contacts_sync.store.engine import Database, close, open_database, read, write
 from tests.alerts.given import HOUR, MINUTE, configured, fails, succeeds
-from tests.alerts.receivers import Webhook, webhook
+from tests.alerts.webhooks import Webhook
 from tests.store.given import NOW, connected
 
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture
-def hook() -> Iterator[Webhook]:
-    with webhook() as receiver:
-        yield receiver
 
 
 class Daemon:
@@ -143,14 +137,14 @@ def test_two_daemons_on_one_store_tell_once(db: Database, store_url: str, config
 
 def test_a_receiver_that_is_down_gets_it_later_and_the_waits_grow(db: Database, daemon: Daemon, hook: Webhook) -> None:
     fail_times(db, 3, "alice")
-    hook.status = 503
+    hook.answers(503)
     for _ in range(60):
         daemon.after(5 * SECOND)
     assert 4 <= hook.requests <= 6
     with read(db) as tx:
         waiting = alerts.backlog(tx)
     assert (waiting.pending, waiting.failing, waiting.error) == (1, 1, "error=503")
-    hook.status = 200
+    hook.answers(200)
     daemon.after(HOUR)
     assert len(hook.got) == 1
     assert daemon.attempts.count(True) == 1
@@ -160,19 +154,19 @@ def test_messages_arrive_in_order_however_long_the_receiver_was_down(
     db: Database, daemon: Daemon, hook: Webhook
 ) -> None:
     fail_times(db, 3, "alice")
-    hook.status = 500
+    hook.answers(500)
     daemon.after(MINUTE)
     succeeds(db, "alice", NOW + MINUTE)
     daemon.after(MINUTE)
     daemon.after(20 * MINUTE)
-    hook.status = 200
+    hook.answers(200)
     daemon.after(HOUR)
     assert [title.startswith("contacts-sync: over") for title in hook.titles] == [False, True]
 
 
 def test_after_a_day_nobody_tries_any_more(db: Database, daemon: Daemon, hook: Webhook) -> None:
     fail_times(db, 3, "alice")
-    hook.status = 500
+    hook.answers(500)
     daemon.after(MINUTE)
     daemon.after(timedelta(days=1, hours=1))
     with read(db) as tx:
@@ -184,7 +178,7 @@ def test_a_destination_that_is_no_longer_configured_waits_for_nobody(
     db: Database, store_url: str, config: Config, hook: Webhook
 ) -> None:
     fail_times(db, 3, "alice")
-    hook.status = 500
+    hook.answers(500)
     daemon = Daemon(db, config)
     daemon.after(MINUTE)
     daemon.config = configured(store_url, ALERTS__URLS="json://127.0.0.1:9/other")

@@ -10,16 +10,14 @@ import pytest
 from contacts_sync.store import alerts
 from contacts_sync.store.alerts import Level, Message
 from contacts_sync.store.engine import write
-from tests.alerts.receivers import Webhook, webhook
+from tests.alerts.webhooks import SECRET, Webhook, webhook
 from tests.cli.given import now, store
 from tests.operating import Operator
-
-SECRET = "s3cr3t-pass-word"
 
 
 @pytest.fixture
 def hook() -> Iterator[Webhook]:
-    with webhook(SECRET) as receiver:
+    with webhook() as receiver:
         yield receiver
 
 

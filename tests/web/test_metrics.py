@@ -51,6 +51,16 @@ def test_users_are_counted_by_health_and_cause(site: Site) -> None:
     assert value(families, "contacts_sync_most_stale_seconds") > timedelta(days=3).total_seconds()
 
 
+def test_who_was_told_is_counted_and_no_series_is_missing(site: Site) -> None:
+    site.pulse.pings["failed"] += 2
+    site.pulse.hooks["timed_out"] += 1
+    families = scraped(site)
+    assert value(families, "contacts_sync_pings_total", outcome="failed") == 2
+    assert value(families, "contacts_sync_pings_total", outcome="delivered") == 0
+    assert value(families, "contacts_sync_hooks_total", outcome="timed_out") == 1
+    assert value(families, "contacts_sync_hooks_total", outcome="dropped") == 0
+
+
 def test_the_queue_shows_how_long_the_oldest_run_waits(site: Site) -> None:
     connected(site.db, "alice", now=now())
     queued(site.db, "alice", now() - timedelta(minutes=5))

@@ -60,24 +60,30 @@ class Pinger:
     """One look after the other: what is to be told now, and tell it."""
 
     def __init__(
-        self, config: Callable[[], Config], db: Database, clock: Callable[[], datetime], tally: Counter[str]
+        self,
+        config: Callable[[], Config],
+        db: Database,
+        clock: Callable[[], datetime],
+        tally: Counter[str],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config = config
         self._db = db
         self._clock = clock
         self._tally = tally
+        self._monotonic = monotonic
         self._almanac = Almanac()
-        self._ask_again_at = 0.0  # monotonic seconds: who is awaited is an expensive question
+        self._ask_again_at = 0.0  # monotonic: who is awaited is an expensive question
 
     def look(self) -> None:
         """Begin or finish a round if it is time, then tell what hasn't been told. Raises `StoreUnavailable`."""
         now = self._clock()
         schedule = self._config().schedule
-        current = rounds.latest_round(compile_schedule(schedule.cron, schedule.timezone), now)
+        current = compile_schedule(schedule.cron, schedule.timezone).opening(now)
         told = self._told()
         if current is not None and rounds.is_new(current.at, told, now):
             self._begin(told, current.at, now)
-        elif told is not None and told.step is Step.START and time.monotonic() >= self._ask_again_at:
+        elif told is not None and told.step is Step.START and self._monotonic() >= self._ask_again_at:
             self._finish(told, now)
         told = self._told()
         if told is not None and told.delivered_at is None and told.next_try_at <= now:
@@ -101,10 +107,10 @@ class Pinger:
                 pings.finish(tx, begun, rounds.verdict(fleet), rounds.summary(fleet), now)
 
     def _unsettled(self, round_at: datetime) -> int:
-        began = time.monotonic()
+        began = self._monotonic()
         with read(self._db) as tx:
             users = pings.unsettled(tx, self._slots_before(tx, round_at))
-        ended = time.monotonic()
+        ended = self._monotonic()
         self._ask_again_at = ended + SHARE * (ended - began)
         return users
 

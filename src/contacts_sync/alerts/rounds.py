@@ -1,8 +1,9 @@
 """The fleet's day as a dead man's switch sees it: when a round begins, when it has ended, how it went. Pure.
 
 A round belongs to the first slot that `[schedule] cron` has on a day of `[schedule] timezone`: one a day, however
-many slots there are, and none on a day without. It has ended once every user that had a slot before it, by whatever
-schedule, has succeeded since or has seen the run for it end; and at the latest when who isn't fresh then is late.
+many slots there are, and none on a day without (`Timetable.opening`). It has ended once every user that had a slot
+before it, by whatever schedule, has succeeded since or has seen the run for it end; and at the latest when who isn't
+fresh then is late.
 """
 
 from __future__ import annotations
@@ -12,23 +13,11 @@ from datetime import datetime, timedelta
 from contacts_sync.health.fleet import Fleet
 from contacts_sync.health.verdicts import Health
 from contacts_sync.model import Ping, Step
-from contacts_sync.timetable import Slot, Timetable
 
-LOOKBACK = timedelta(days=366)
-LONGEST_DAY = timedelta(hours=26)  # with a clock that is set back in it
 LONGEST_ROUND = timedelta(hours=22)  # then there is still time to tell, before the next one begins on the shortest day
 SKEW = timedelta(hours=1)  # a round that begins later than that in the future is none: a clock was wrong
 FINE = (Health.FRESH, Health.NEVER_SYNCED)  # whose first sync is still to come has no trouble yet
 FIRST_GAP, LONGEST_GAP = timedelta(seconds=2), timedelta(minutes=10)
-
-
-def latest_round(timetable: Timetable, now: datetime) -> Slot | None:
-    """The round that began last, or begins now: the first slot of the newest slot's day."""
-    newest = timetable.latest(now, since=now - LOOKBACK)
-    if newest is None:
-        return None
-    today = timetable.between(newest.at - LONGEST_DAY, newest.at)
-    return next((slot for slot in today if slot.local.date() == newest.local.date()), newest)
 
 
 def is_new(round_at: datetime, told: Ping | None, now: datetime) -> bool:

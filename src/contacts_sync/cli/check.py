@@ -49,6 +49,7 @@ def command(frame: Frame, user_id: str | None, as_json: bool) -> int:
 def _findings(frame: Frame, user_id: str | None) -> Iterator[Finding]:
     from contacts_sync.cli.check_google import google_findings
     from contacts_sync.cli.check_host import host_findings
+    from contacts_sync.cli.check_telling import telling_findings
     from contacts_sync.cli.findings import failed, looked, passed
 
     try:
@@ -60,8 +61,7 @@ def _findings(frame: Frame, user_id: str | None) -> Iterator[Finding]:
     yield looked("key", lambda: _key(config))
     if config.web.listen:
         yield looked("web", lambda: _web(config.web))
-    if config.alerts.urls or config.alerts.urls_file:
-        yield looked("alerts", lambda: _recipients(config))
+    yield from telling_findings(config)
     yield from google_findings(config)
     yield from host_findings(config)
     with ExitStack() as stack:
@@ -123,21 +123,9 @@ def _web(web: Web) -> str:
     return f"the dashboard asks for the password in {web.password_file}"
 
 
-def _recipients(config: Config) -> str:
-    """Raises `ConfigurationError` for destinations that can't be used, or may not be."""
-    from contacts_sync.alerts.recipients import recipients
-    from contacts_sync.alerts.sending import refusal
-    from contacts_sync.errors import ConfigurationError
-
-    found = recipients(config.alerts)
-    refused = [f"{one.origin}: {why}" for one in found if (why := refusal(one)) is not None]
-    if refused:
-        raise ConfigurationError("\n".join(refused))
-    return f"alerts go to {', '.join(one.label for one in found)}"
-
-
 def _in_store(config: Config, db: Database, user_id: str | None) -> Iterator[Finding]:
     from contacts_sync.cli.check_store import needs_no_client, store_findings, user_finding
+    from contacts_sync.cli.check_telling import ping_finding
     from contacts_sync.cli.findings import passed
     from contacts_sync.cli.frame import linked
     from contacts_sync.oauth_client import has_client
@@ -147,6 +135,7 @@ def _in_store(config: Config, db: Database, user_id: str | None) -> Iterator[Fin
         with read(db) as tx:
             linked(tx, user_id)
     yield from store_findings(config, db)
+    yield from ping_finding(config, db)
     if not has_client(config) and needs_no_client(config, db):
         yield passed("credentials", "no OAuth client, and none is needed: all users have service accounts")
     elif not has_client(config):

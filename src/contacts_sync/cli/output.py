@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import click
 
+from contacts_sync.documents import instant as instant  # noqa: PLC0414  (commands have all their output from here)
 from contacts_sync.logs import clean
 
 
@@ -17,11 +18,6 @@ def print_json(document: Any) -> None:
     """One JSON document, pure ASCII, so that nothing in it can steer a terminal; written at once."""
     click.echo(json.dumps(document, ensure_ascii=True))
     sys.stdout.flush()
-
-
-def instant(value: datetime | None) -> str | None:
-    """ISO 8601 in UTC with Z, to the second."""
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if value is not None else None
 
 
 def say(text: str = "") -> None:

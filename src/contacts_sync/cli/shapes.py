@@ -1,4 +1,4 @@
-"""The JSON of the contract: runs, users, contacts, with the columns that applications know from the tables."""
+"""The JSON of the contract: users, contacts, daemons, with the columns that applications know from the tables."""
 
 from __future__ import annotations
 
@@ -6,30 +6,10 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from contacts_sync.cli.output import instant
-from contacts_sync.model import Connection, ConnectionStatus, Counters, Node, Run, Schedule, SyncState
+from contacts_sync.documents import instant
+from contacts_sync.model import Connection, ConnectionStatus, Node, Run, Schedule, SyncState
 from contacts_sync.store.contacts import ContactRow
 
-RUN_FIELDS = (
-    "id",
-    "user_id",
-    "kind",
-    "trigger",
-    "status",
-    "slot",
-    "not_before",
-    "attempts",
-    "starts",
-    "queued_at",
-    "started_at",
-    "finished_at",
-    "error_type",
-    "error_message",
-    "error_traceback",
-    "deferrals",
-    "approves_run_id",
-)
-RUN_TIMES = {"not_before", "queued_at", "started_at", "finished_at"}
 CONTACT_FIELDS = (
     "id",
     "user_id",
@@ -45,12 +25,6 @@ CONTACT_FIELDS = (
     "notes",
     "photo_url",
 )
-
-
-def run_document(run: Run) -> dict[str, Any]:
-    """A run."""
-    plain = {name: instant(getattr(run, name)) if name in RUN_TIMES else getattr(run, name) for name in RUN_FIELDS}
-    return {**plain, **{name: getattr(run.counters, name) for name in Counters.__slots__}}
 
 
 def contact_document(contact: ContactRow) -> dict[str, Any]:

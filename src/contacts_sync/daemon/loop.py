@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -13,6 +13,7 @@ from queue import SimpleQueue
 import structlog
 
 from contacts_sync import logs
+from contacts_sync.alerts.hooks import Hooks
 from contacts_sync.config import Config
 from contacts_sync.daemon import workers
 from contacts_sync.daemon.notify import tell_systemd, watchdog_interval
@@ -20,6 +21,7 @@ from contacts_sync.daemon.planner import Planner
 from contacts_sync.daemon.pulse import Pulse
 from contacts_sync.daemon.scheduler import Scheduler
 from contacts_sync.errors import ContactsSyncError, StoreUnavailable
+from contacts_sync.model import Outcome, Run
 from contacts_sync.store import nodes, runs
 from contacts_sync.store.engine import Watch, read, write
 from contacts_sync.sync.desk import Desk
@@ -44,7 +46,9 @@ class Loop:
         self._desk = desk
         self._load = load
         self._wake = threading.Event()
-        self._crew = workers.Crew(desk, config.sync.workers, self._wake, self.pulse.ran)
+        self._hooks = Hooks(config.hooks)
+        self.pulse.hooks = self._hooks.tally
+        self._crew = workers.Crew(desk, config.sync.workers, self._wake, self._ran)
         self._planner = Planner(desk.db, config.schedule, Scheduler(SimpleQueue()))
         self._node = workers.node_of(desk, role="daemon")
         self._last: dict[str, float] = {}
@@ -61,7 +65,7 @@ class Loop:
 
     def start(self) -> None:
         """Take over: dead workers' runs, schedules, missed slots; then watch the store for changes."""
-        workers.rescue(self._desk)
+        self._tell_ended(workers.rescue(self._desk))
         self._beat()
         self._planner.start(self._desk.clock())
         self.pulse.reconciled = True
@@ -89,13 +93,14 @@ class Loop:
         self._planner.stop()
         log.info("daemon_stopping", running=self._crew.busy)
         grace = time.monotonic() + self._config.daemon.shutdown_grace.total_seconds()
-        while self._crew.busy and time.monotonic() < grace and not hurry():
+        while (self._crew.busy or self._hooks.busy) and time.monotonic() < grace and not hurry():
             self._wake.wait(SHORTEST_LOOK.total_seconds())
             self._wake.clear()
             self._every("heartbeat", self._config.daemon.heartbeat, lambda: _try(self._beat, SHORTEST_LOOK))
             self._pet_watchdog()
         self._desk.stop.set()
         self._crew.dismiss(LAST_PAGE)
+        self._hooks.close()
         if not _try(self._leave, LAST_PAGE):
             log.error("store_unavailable", hint="the runs it held are taken back at the next start")
 
@@ -145,7 +150,9 @@ class Loop:
             pass
 
     def _beat(self) -> None:
-        self.pulse.taken_back += len(workers.beat(self._desk, self._node))
+        taken = workers.beat(self._desk, self._node)
+        self.pulse.taken_back += len(taken)
+        self._tell_ended(taken)
         with read(self._desk.db) as tx:
             queued = runs.queued(tx)
         at = self._planner.next_at
@@ -186,6 +193,15 @@ class Loop:
                 self._changed.set()
                 self._wake.set()
         watch.close()
+
+    def _ran(self, outcome: Outcome) -> None:
+        self.pulse.ran(outcome)
+        self._hooks.ran(outcome)
+
+    def _tell_ended(self, taken: Iterable[Run]) -> None:
+        """A run that takes its process along is ended by who takes it back."""
+        for run in taken:
+            self._hooks.tell(run)
 
     def _tell_once(self, trouble: StoreUnavailable) -> None:
         if str(trouble) != self.pulse.store_trouble:

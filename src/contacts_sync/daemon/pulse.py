@@ -23,6 +23,7 @@ class Pulse:
         self.taken_back = 0  # runs, from workers that had fallen silent
         self.deliveries = {True: 0, False: 0}  # attempts to deliver an alert, by whether they went well
         self.pings: Counter[str] = Counter()  # to the dead man's switch: delivered, failed
+        self.hooks: Counter[str] = Counter()  # by how they ended, and what was dropped
         self.on_run: Callable[[Outcome], None] = _nobody_listens
         self.on_turn: Callable[[float], None] = _nobody_listens
 

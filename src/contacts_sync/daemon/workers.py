@@ -165,15 +165,15 @@ def claim_for(crew: Crew, run_ids: Collection[int] | None = None) -> int:
     return len(claimed)
 
 
-def run_here(desk: Desk, run_ids: Collection[int]) -> None:
+def run_here(desk: Desk, run_ids: Collection[int], ended: Callable[[Outcome], object] = lambda _outcome: None) -> None:
     """Carry out queued runs in this process, until each has ended, waits for its `not_before`, or is paused.
 
-    A run that another live process has claimed is waited for. `desk.stop`, or an exception such as Ctrl-C, puts
-    the runs of this process back into the queue.
+    A run that another live process has claimed is waited for. `ended` is told how each claim went. `desk.stop`, or
+    an exception such as Ctrl-C, puts the runs of this process back into the queue.
     """
     freed = threading.Event()
-    crew = Crew(desk, min(desk.settings.workers, len(run_ids)), freed)
-    with _on_duty(desk):
+    crew = Crew(desk, min(desk.settings.workers, len(run_ids)), freed, ended)
+    with _on_duty(desk, ended):
         try:
             while not desk.stop.is_set() and (_unfinished(desk, run_ids) or crew.busy):
                 crew.put_back_unrecorded()
@@ -198,9 +198,10 @@ def _unfinished(desk: Desk, run_ids: Collection[int]) -> bool:
 
 
 @contextmanager
-def _on_duty(desk: Desk) -> Iterator[None]:
+def _on_duty(desk: Desk, ended: Callable[[Outcome], object]) -> Iterator[None]:
     """Be known to the others, with leases kept alive, until the block ends; then leave nothing claimed."""
-    rescue(desk)
+    for run in rescue(desk):
+        ended(Outcome(run))
     node = node_of(desk, role="command")
     beat(desk, node)  # before anything is claimed: a run of a process that nobody knows would wait for its lease
     off_duty = threading.Event()

@@ -25,7 +25,8 @@ def begin(tx: Transaction, before: Ping | None, round_at: datetime, summary: str
     """A round begins; False if somebody else was first. `before`: what was told last."""
     values = {"round_at": round_at, "begun_at": now, **_untold(Step.START, summary, now)}
     if before is None:
-        return tx.execute(dialect.upsert(tx, pings).values(id=1, **values).on_conflict_do_nothing()).rowcount == 1
+        first = dialect.upsert(tx, pings).values(id=1, **values).on_conflict_do_nothing().returning(pings.c.id)
+        return tx.execute(first).first() is not None
     return tx.execute(update(pings).where(_is(before)).values(values)).rowcount == 1
 
 

@@ -11,6 +11,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from contacts_sync import __version__
+from contacts_sync.alerts.command import Ending
+from contacts_sync.alerts.hooks import DROPPED
 from contacts_sync.daemon.liveness import alive
 from contacts_sync.errors import ContactsSyncError
 from contacts_sync.health.fleet import Fleet
@@ -80,6 +82,20 @@ class _Daemon(Collector):
             "Attempts of this daemon to deliver a message to the operator.",
             "outcome",
             {"succeeded": pulse.deliveries[True], "failed": pulse.deliveries[False]},
+        )
+        yield _by_label(
+            CounterMetricFamily,
+            "pings",
+            "Attempts to tell the dead man's switch.",
+            "outcome",
+            {outcome: pulse.pings[outcome] for outcome in ("delivered", "failed")},
+        )
+        yield _by_label(
+            CounterMetricFamily,
+            "hooks",
+            "Commands for ended runs by how they ended; those that the queue had no room for are dropped.",
+            "outcome",
+            {outcome: pulse.hooks[outcome] for outcome in (*Ending, DROPPED)},
         )
         yield _by_label(
             CounterMetricFamily,

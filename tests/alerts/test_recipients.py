@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,11 @@ def test_a_file_that_everybody_can_read_is_refused(tmp_path: Path) -> None:
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     assert "FileNotFoundError" in refused(ALERTS__URLS_FILE=str(tmp_path / "none"))
+
+
+def test_apprise_understands_the_examples_of_the_readme(tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    found = re.search(r"```text\n(# mail.*?)```", readme, re.DOTALL)
+    assert found
+    told = labels(ALERTS__URLS_FILE=written(tmp_path / "alerts", found[1]))
+    assert told == ["mailtos://mail.example.com:587", "ntfys://***", "https://***", "jsons://hooks.example.com"]

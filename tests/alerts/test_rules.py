@@ -102,6 +102,12 @@ def test_each_dead_grant_more_is_told_but_at_most_once_an_hour(operator: Operato
     assert operator.after(HOUR, story("needs_reauth", users=62)) == []
 
 
+def test_a_dead_grant_after_another_one_was_healed_is_told(operator: Operator) -> None:
+    operator.after(MINUTE, story("needs_reauth", users=2))
+    operator.after(HOUR, story("needs_reauth", users=1))
+    assert operator.after(HOUR, story("needs_reauth", users=2)) == [Kind.MORE]
+
+
 def test_other_causes_are_told_again_when_twice_as_many_suffer(operator: Operator) -> None:
     operator.after(MINUTE, story(users=5))
     assert operator.after(HOUR, story(users=9)) == []

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from contacts_sync import logs
 from contacts_sync.alerts.rules import Kind, Notice
-from contacts_sync.errors import StoreUnavailable
+from contacts_sync.errors import ContactsSyncError
 from contacts_sync.health.cures import Blame
 from contacts_sync.health.words import number, span_of, stamp
 from contacts_sync.store.alerts import Alert, Level, Message, Story
@@ -89,7 +89,7 @@ def _lines(fields: Sequence[tuple[str, str]]) -> str:
 # -- what the store can't tell
 
 
-def store_is_away(trouble: StoreUnavailable, host: str, since: datetime) -> Message:
+def store_is_away(trouble: ContactsSyncError, host: str, since: datetime) -> Message:
     """Nobody is synced, and nothing can be written down."""
     fields = [
         ("Cause", logs.redacted(trouble.message)),

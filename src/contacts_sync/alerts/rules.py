@@ -82,13 +82,18 @@ def _seen(alert: Alert | None, story: Story, manners: Manners, now: datetime) ->
         return _told(Alert(story, State.OPEN, since=now, seen_at=now), now), Kind.NEW
     if alert.state is State.OVER:
         alert = _back(alert, now)
-    alert = replace(alert, story=story, seen_at=now)
+    alert = replace(alert, story=story, seen_at=now, told_users=_still_told(alert, story))
     if alert.state is State.WAITING:
         return _waiting(alert, now)
     kind = _reason(alert, manners, now)
     if kind is None:
         return alert, None
     return _told(replace(alert, reminders=alert.reminders + (kind is Kind.STILL)), now), kind
+
+
+def _still_told(alert: Alert, story: Story) -> int:
+    """Of how many users of now the operator has heard: where each counts, one who follows on another is a new one."""
+    return min(alert.told_users, story.users) if story.key in EACH_COUNTS else alert.told_users
 
 
 def _back(alert: Alert, now: datetime) -> Alert:

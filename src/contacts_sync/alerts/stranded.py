@@ -12,7 +12,7 @@ from contacts_sync.alerts.delivery import wait_after
 from contacts_sync.alerts.messages import store_is_away, store_is_back
 from contacts_sync.alerts.noticing import MOST_PENDING
 from contacts_sync.alerts.sending import Recipient, send
-from contacts_sync.errors import StoreUnavailable
+from contacts_sync.errors import ContactsSyncError
 from contacts_sync.store import alerts, nodes
 from contacts_sync.store.engine import Database, write
 
@@ -34,7 +34,7 @@ class Stranded:
         self._attempts = 0
         self._next = 0.0
 
-    def is_away(self, trouble: StoreUnavailable, recipients: Mapping[str, Recipient], now: datetime) -> None:
+    def is_away(self, trouble: ContactsSyncError, recipients: Mapping[str, Recipient], now: datetime) -> None:
         """The store was asked in vain. Once that has lasted, whoever hasn't been told yet is told."""
         if self._since is None:
             self._since, self._began, self._attempts = now, self._monotonic(), 0

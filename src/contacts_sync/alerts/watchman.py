@@ -14,7 +14,7 @@ from contacts_sync.alerts.recipients import recipients
 from contacts_sync.alerts.sending import Recipient
 from contacts_sync.alerts.stranded import Stranded
 from contacts_sync.config import Config
-from contacts_sync.errors import StoreUnavailable
+from contacts_sync.errors import StoreUnavailable, StoreUnusable
 from contacts_sync.health.almanac import Almanac
 from contacts_sync.sections import Alerts
 from contacts_sync.store import alerts
@@ -58,7 +58,7 @@ class Watchman:
                 self._look(config)
                 self._deliver(config)
             self._stranded.is_back(self._db, self._recipients, self._clock())
-        except StoreUnavailable as trouble:
+        except (StoreUnavailable, StoreUnusable) as trouble:
             self._stranded.is_away(trouble, self._recipients, self._clock())
 
     def _use(self, settings: Alerts) -> None:

@@ -34,10 +34,14 @@ def alarmed(config: Callable[[], Config], desk: Desk, pulse: Pulse) -> Iterator[
 
 
 def _keep_watch(watchman: Watchman, config: Callable[[], Config], pulse: Pulse, stop: threading.Event) -> None:
+    said: str | None = None
     while not stop.wait(config().daemon.heartbeat.total_seconds()):
         if not pulse.reconciled:
             continue
         try:
             watchman.turn(config())
-        except Exception:
-            log.exception("alerts_error")
+            said = None
+        except Exception as error:
+            if repr(error) != said:
+                log.exception("alerts_error")
+            said = repr(error)

@@ -248,6 +248,13 @@ KEYS = (
         "A user is worth an alert who fails so often in a row, or is late. What needs a person is told at once.",
     ),
     Key(
+        "alerts.group_wait",
+        "1m",
+        settings.duration(most="1h"),
+        "How long a new cause is watched before it is told, so that the message counts all whom it hits. What needs a\n"
+        "person isn't watched.",
+    ),
+    Key(
         "alerts.remind",
         ["6h", "1d", "3d", "7d"],
         settings.durations,

@@ -117,6 +117,7 @@ class Alerts:
     urls: tuple[str, ...] = field(repr=False)
     urls_file: Path | None
     failures_in_a_row: int
+    group_wait: timedelta
     remind: tuple[timedelta, ...]
     recovered_after: timedelta
     digest: str

@@ -17,7 +17,7 @@ from tests.store.given import LEASE
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
-MANNERS = Manners(remind=(6 * HOUR, 24 * HOUR), recovered_after=10 * MINUTE)
+MANNERS = Manners(group_wait=timedelta(0), remind=(6 * HOUR, 24 * HOUR), recovered_after=10 * MINUTE)
 
 
 def story(key: str = "PassingTrouble", users: int = 1, **more: Any) -> Story:
@@ -35,7 +35,12 @@ def story(key: str = "PassingTrouble", users: int = 1, **more: Any) -> Story:
 
 def configured(store_url: str, **settings: str) -> Config:
     """A configuration; `settings` are environment names without their prefix."""
-    environ: Mapping[str, str] = {"DATABASE__URL": store_url, "ALERTS__ALLOW_HOSTS": "127.0.0.1", **settings}
+    environ: Mapping[str, str] = {
+        "DATABASE__URL": store_url,
+        "ALERTS__ALLOW_HOSTS": "127.0.0.1",
+        "ALERTS__GROUP_WAIT": "0s",
+        **settings,
+    }
     return config.load(None, environ={f"CONTACTS_SYNC_{name}": value for name, value in environ.items()})
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from contacts_sync.sandbox import Sandbox, faults
 from tests.alerts.webhooks import SECRET, Webhook
+from tests.cli.given import joined
 from tests.operating import Operator, wait_until
 
 ALICE = "alice@example.com"
@@ -18,7 +19,12 @@ SETTINGS = {"DAEMON__HEARTBEAT": "1s", "DAEMON__LEASE": "20s", "LOG__LEVEL": "de
 
 @pytest.fixture
 def operator(tmp_path: Path, hook: Webhook) -> Iterator[Operator]:
-    alerts = {"ALERTS__URLS": hook.url, "ALERTS__ALLOW_HOSTS": "127.0.0.1", "ALERTS__RECOVERED_AFTER": "0s"}
+    alerts = {
+        "ALERTS__URLS": hook.url,
+        "ALERTS__ALLOW_HOSTS": "127.0.0.1",
+        "ALERTS__RECOVERED_AFTER": "0s",
+        "ALERTS__GROUP_WAIT": "0s",
+    }
     with Sandbox() as google:
         newcomer = Operator(tmp_path, google, f"sqlite:///{tmp_path}/store.db", **SETTINGS, **alerts)
         google.world.add_account(ALICE).add_people(3)
@@ -49,6 +55,17 @@ def test_a_failing_user_is_told_once_through_a_restart_and_so_is_the_end(operato
     trouble = "alice: Google or the network failed"
     assert hook.titles == [f"contacts-sync: {trouble}", f"contacts-sync: over: {trouble}"]
     assert SECRET not in journal(operator)
+
+
+def test_five_users_with_one_cause_are_one_message(operator: Operator, hook: Webhook) -> None:
+    operator.environ |= {"CONTACTS_SYNC_ALERTS__GROUP_WAIT": "4s", "CONTACTS_SYNC_ALERTS__FAILURES_IN_A_ROW": "1"}
+    operator.google.faults.add("people", faults.invalid_argument(), times=None)
+    for user in "abcde":
+        joined(operator, user)
+    with operator.daemon():
+        wait_until(lambda: hook.got)
+        ended(operator, 5)
+    assert hook.titles == ["contacts-sync: 5 users: Google refuses a request for good"]
 
 
 def test_a_receiver_that_is_down_disturbs_nobody_and_is_seen(operator: Operator, hook: Webhook) -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contacts_sync.alerts.rules import RETURNING, Kind, decide
+from contacts_sync.alerts.rules import RETURNING, Kind, Manners, decide
 from contacts_sync.store.alerts import Alert, State, Story
 from tests.alerts.given import HOUR, MANNERS, MINUTE, story
 from tests.store.given import NOW
@@ -23,14 +23,15 @@ Told = tuple[datetime, Kind, str]
 class Operator:
     """Listens while time goes by."""
 
-    def __init__(self) -> None:
+    def __init__(self, manners: Manners = MANNERS) -> None:
         self.now = NOW
+        self.manners = manners
         self.known: dict[str, Alert] = {}
         self.told: list[Told] = []
 
     def after(self, wait: timedelta, *present: Story) -> list[Kind]:
         self.now += wait
-        decision = decide(self.known.values(), present, MANNERS, self.now)
+        decision = decide(self.known.values(), present, self.manners, self.now)
         self.known |= {alert.story.key: alert for alert in decision.changed}
         for key in decision.forgotten:
             del self.known[key]
@@ -112,6 +113,15 @@ def test_other_causes_are_told_again_when_twice_as_many_suffer(operator: Operato
     operator.after(MINUTE, story(users=5))
     assert operator.after(HOUR, story(users=9)) == []
     assert operator.after(HOUR, story(users=10)) == [Kind.MORE]
+
+
+def test_a_cause_that_isnt_urgent_is_watched_for_a_while_and_what_passes_meanwhile_is_no_news() -> None:
+    operator = Operator(replace(MANNERS, group_wait=5 * MINUTE))
+    assert operator.minutes(3, story()) + operator.minutes(20) == []
+    heard = operator.minutes(5, story(users=3)) + operator.minutes(1, story(users=40))
+    assert heard == [Kind.NEW]
+    assert operator.known["PassingTrouble"].told_users == 40
+    assert operator.after(MINUTE, story("needs_reauth")) == [Kind.NEW]
 
 
 def test_two_causes_dont_disturb_each_other(operator: Operator) -> None:

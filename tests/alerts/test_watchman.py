@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +17,7 @@ from contacts_sync.store.engine import Database, close, open_database, read, wri
 from tests.alerts.given import HOUR, MINUTE, configured, fails, succeeds
 from tests.alerts.webhooks import Webhook
 from tests.store.given import NOW, connected
+from tests.web.crowd import crowd
 
 SECOND = timedelta(seconds=1)
 
@@ -26,11 +29,13 @@ class Daemon:
         self.now = clock()
         self.attempts: list[bool] = []
         self.config = config
-        self._watchman = Watchman(db, lambda: self.now, self.attempts.append)
+        self._watchman = Watchman(db, lambda: self.now, self.attempts.append, self._monotonic)
+
+    def _monotonic(self) -> float:
+        return self.now.timestamp()
 
     def after(self, wait: timedelta) -> None:
         self.now += wait
-        self._watchman._rests_until = 0.0  # no rest: the test sets the clock
         self._watchman.turn(self.config)
 
 
@@ -124,6 +129,44 @@ def test_many_causes_at_once_share_a_message(db: Database, daemon: Daemon, hook:
         fail_times(db, 3, f"u{number}", error=error)
     daemon.after(MINUTE)
     assert hook.titles == ["contacts-sync: news of 4 causes"]
+
+
+def test_a_thousand_users_who_fail_alike_are_one_message_a_cause(db: Database, config: Config, hook: Webhook) -> None:
+    crowd(db, 1_000, NOW, failing=999)
+    daemon = Daemon(db, config)
+    for _ in range(60):
+        daemon.after(SECOND)
+    assert sorted(hook.titles) == [
+        "contacts-sync: 333 users: Google or the network failed",
+        "contacts-sync: 333 users: Google refuses a request for good",
+        "contacts-sync: 333 users: mass deletion: waits for your approval",
+    ]
+
+
+def test_little_room_on_the_disk_is_told(tmp_path: Path, hook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"sqlite:///{tmp_path}/store.db"
+    db = open_database(url, create=True)
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: shutil._ntuple_diskusage(10**9, 9 * 10**8, 10**8))
+    Daemon(db, configured(url, ALERTS__URLS=hook.url)).after(MINUTE)
+    close(db)
+    assert hook.titles == ["contacts-sync: the disk is nearly full"]
+
+
+def test_a_store_that_is_gone_is_told_once_and_so_is_its_return(tmp_path: Path, hook: Webhook) -> None:
+    path = tmp_path / "store.db"
+    db = open_database(f"sqlite:///{path}", create=True)
+    daemon = Daemon(db, configured(f"sqlite:///{path}", ALERTS__URLS=hook.url))
+    daemon.after(MINUTE)
+    path.rename(tmp_path / "elsewhere")
+    for _ in range(10):
+        daemon.after(MINUTE)
+    assert hook.titles == ["contacts-sync: the store is out of reach"]
+    assert "moved, deleted or replaced" in hook.got[0]["message"]
+    (tmp_path / "elsewhere").rename(path)
+    daemon.after(MINUTE)
+    daemon.after(MINUTE)
+    close(db)
+    assert hook.titles[1:] == ["contacts-sync: over: the store is out of reach"]
 
 
 def test_two_daemons_on_one_store_tell_once(db: Database, store_url: str, config: Config, hook: Webhook) -> None:

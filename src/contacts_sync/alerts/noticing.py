@@ -42,7 +42,7 @@ def hold_round(
         present = without_late(present)
     if db.path is not None:
         present += of_disk(db.path.parent, shutil.disk_usage(db.path.parent).free)
-    manners = Manners(config.alerts.remind, config.alerts.recovered_after)
+    manners = Manners(config.alerts.group_wait, config.alerts.remind, config.alerts.recovered_after)
     with write(db) as tx:
         if not alerts.begin_round(tx, now, every):
             return

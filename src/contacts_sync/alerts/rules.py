@@ -30,10 +30,11 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Manners:
-    """How often to speak: the waits before the first, second, … reminder (the last one repeats; none: never);
-    how long a cause must be gone to be over.
+    """How often to speak: how long a cause that isn't urgent is watched before it is told; the waits before the first,
+    second, … reminder (the last one repeats; none: never); how long a cause must be gone to be over.
     """
 
+    group_wait: timedelta
     remind: Sequence[timedelta]
     recovered_after: timedelta
 
@@ -58,9 +59,9 @@ class Decision:
 def decide(known: Iterable[Alert], present: Iterable[Story], manners: Manners, now: datetime) -> Decision:
     """Compare what is with what was told.
 
-    A cause that is there is told at once, unless it was told within the hour before; then it waits for the end of
-    that hour, and the longer the oftener it has come back. So a cause makes at most one noise an hour, and one more
-    when it is over, however it flickers.
+    A cause that is there is told, at once if it is urgent, else after having been watched; but if it was told within
+    the hour before, then at the end of that hour, and the later the oftener it has come back. So a cause makes at most
+    one noise an hour, and one more when it is over, however it flickers.
     """
     before = {alert.story.key: alert for alert in known}
     here = {story.key: story for story in present}
@@ -79,12 +80,12 @@ def decide(known: Iterable[Alert], present: Iterable[Story], manners: Manners, n
 
 def _seen(alert: Alert | None, story: Story, manners: Manners, now: datetime) -> tuple[Alert, Kind | None]:
     if alert is None:
-        return _told(Alert(story, State.OPEN, since=now, seen_at=now), now), Kind.NEW
+        alert = Alert(story, State.WAITING, since=now, seen_at=now)
     if alert.state is State.OVER:
         alert = _back(alert, now)
     alert = replace(alert, story=story, seen_at=now, told_users=_still_told(alert, story))
     if alert.state is State.WAITING:
-        return _waiting(alert, now)
+        return _waiting(alert, manners, now)
     kind = _reason(alert, manners, now)
     if kind is None:
         return alert, None
@@ -98,14 +99,20 @@ def _still_told(alert: Alert, story: Story) -> int:
 
 def _back(alert: Alert, now: datetime) -> Alert:
     """It was over, and here it is again."""
-    returns = alert.returns + 1 if now - alert.seen_at < RETURNING else 0
+    returns = alert.returns + 1 if alert.told_at and now - alert.seen_at < RETURNING else 0
     return replace(alert, state=State.WAITING, since=now, reminders=0, returns=returns)
 
 
-def _waiting(alert: Alert, now: datetime) -> tuple[Alert, Kind | None]:
-    if _quiet_for(alert, now) < _hold(alert.returns):
+def _waiting(alert: Alert, manners: Manners, now: datetime) -> tuple[Alert, Kind | None]:
+    watched = is_urgent(alert.story) or now - alert.since >= manners.group_wait
+    if not watched or _quiet_for(alert, now) < _hold(alert.returns):
         return alert, None
     return _told(replace(alert, state=State.OPEN), now), Kind.AGAIN if alert.returns else Kind.NEW
+
+
+def is_urgent(story: Story) -> bool:
+    """True for what gets no better by itself: it needs a person, or it isn't about single users."""
+    return story.key in EACH_COUNTS or not story.example
 
 
 def _hold(returns: int) -> timedelta:

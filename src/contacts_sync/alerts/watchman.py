@@ -8,7 +8,7 @@ from datetime import datetime
 
 import structlog
 
-from contacts_sync.alerts.delivery import deliver
+from contacts_sync.alerts.delivery import GIVE_UP_AFTER, deliver
 from contacts_sync.alerts.noticing import hold_round, write_digest
 from contacts_sync.alerts.recipients import recipients
 from contacts_sync.alerts.sending import Recipient
@@ -63,8 +63,9 @@ class Watchman:
 
     def _use(self, settings: Alerts) -> None:
         found = {one.label: one for one in recipients(settings)}
-        with write(self._db) as tx:
-            alerts.give_up_unknown(tx, found.keys(), self._clock())
+        now = self._clock()
+        with write(self._db) as tx:  # a daemon that tells nobody leaves to another one what that can still tell
+            alerts.give_up_unknown(tx, found.keys(), now, before=now if found else now - GIVE_UP_AFTER)
         self._recipients, self._settings = found, settings
         log.info("alerts_on" if found else "alerts_off", destinations=list(found))
 

@@ -183,9 +183,14 @@ def post(tx: Transaction, message: Message, destinations: Collection[str], now: 
         tx.execute(insert(alert_deliveries).values(values))
 
 
-def give_up_unknown(tx: Transaction, destinations: Collection[str], now: datetime) -> None:
-    """Nobody delivers to destinations that are no longer configured."""
-    where = alert_deliveries.c.status == PENDING, alert_deliveries.c.destination.not_in(destinations)
+def give_up_unknown(tx: Transaction, destinations: Collection[str], now: datetime, *, before: datetime) -> None:
+    """Nobody delivers what was written before then to destinations that are no longer configured."""
+    old = select(alert_messages.c.id).where(alert_messages.c.created_at <= before)
+    where = (
+        alert_deliveries.c.status == PENDING,
+        alert_deliveries.c.destination.not_in(destinations),
+        alert_deliveries.c.message_id.in_(old),
+    )
     values = {"status": GIVEN_UP, "ended_at": now, "error": "the destination is no longer configured"}
     tx.execute(update(alert_deliveries).where(*where).values(values))
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from contacts_sync import logs
 from contacts_sync.alerts.sending import Recipient, recipient, send, shown
-from contacts_sync.store.alerts import Level, Message
+from contacts_sync.store.deliveries import Level, Message
 from tests.alerts.webhooks import SECRET, Webhook
 
 HELLO = Message(Level.FAILURE, "contacts-sync: 5 users: it broke", "Cause: it broke <b>\nNext: contacts-sync check")

@@ -10,7 +10,8 @@ from contacts_sync.alerts.messages import Scene, messages
 from contacts_sync.alerts.rules import Kind, Notice
 from contacts_sync.alerts.stories import of_disk, stories
 from contacts_sync.model import Pause
-from contacts_sync.store.alerts import Alert, Level, State
+from contacts_sync.store.alerts import Alert, State
+from contacts_sync.store.deliveries import Level
 from contacts_sync.store.health import Sign
 from tests.alerts.given import HOUR, story
 from tests.health.given import FAILING, NOW, trouble

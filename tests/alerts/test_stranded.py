@@ -7,7 +7,7 @@ from datetime import timedelta
 from contacts_sync.alerts.sending import Recipient, recipient
 from contacts_sync.alerts.stranded import PATIENCE, Stranded
 from contacts_sync.errors import StoreUnavailable
-from contacts_sync.store import alerts
+from contacts_sync.store import deliveries
 from contacts_sync.store.engine import Database, read
 from tests.alerts.webhooks import Webhook
 from tests.store.given import NOW
@@ -33,9 +33,9 @@ class Castaway:
         self.stranded.is_away(TROUBLE, self.recipients, NOW + self.passed)
 
     def back(self, db: Database) -> list[str]:
-        self.stranded.is_back(db, self.recipients, NOW + self.passed)
+        self.stranded.is_back(db, NOW + self.passed)
         with read(db) as tx:
-            return [one.title for one in alerts.latest(tx, 0)]
+            return [f"{one.status}: {one.title}" for one in deliveries.latest(tx, 0)]
 
 
 def test_a_short_absence_is_told_to_nobody(db: Database, hook: Webhook) -> None:
@@ -51,8 +51,11 @@ def test_a_long_one_is_told_once_and_so_is_its_end(db: Database, hook: Webhook) 
         castaway.away_for(PATIENCE)
     assert hook.titles == ["contacts-sync: the store is out of reach"]
     assert "Cause: the disk is full\n" in hook.got[0]["message"]
-    assert castaway.back(db) == ["contacts-sync: over: the store is out of reach"]
-    assert len(castaway.back(db)) == 1
+    assert castaway.back(db) == [
+        "pending: contacts-sync: over: the store is out of reach",
+        "delivered: contacts-sync: the store is out of reach",
+    ]
+    assert len(castaway.back(db)) == 2
 
 
 def test_a_receiver_that_is_down_is_told_later(hook: Webhook) -> None:

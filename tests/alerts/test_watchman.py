@@ -12,7 +12,7 @@ import pytest
 from contacts_sync.alerts.watchman import Watchman
 from contacts_sync.config import Config
 from contacts_sync.model import Pause
-from contacts_sync.store import alerts, connections, nodes
+from contacts_sync.store import alerts, connections, deliveries, nodes
 from contacts_sync.store.engine import Database, close, open_database, read, write
 from tests.alerts.given import HOUR, MINUTE, configured, fails, succeeds
 from tests.alerts.webhooks import Webhook
@@ -185,7 +185,7 @@ def test_a_receiver_that_is_down_gets_it_later_and_the_waits_grow(db: Database, 
         daemon.after(5 * SECOND)
     assert 4 <= hook.requests <= 6
     with read(db) as tx:
-        waiting = alerts.backlog(tx)
+        waiting = deliveries.backlog(tx)
     assert (waiting.pending, waiting.failing, waiting.error) == (1, 1, "error=503")
     hook.answers(200)
     daemon.after(HOUR)
@@ -213,7 +213,7 @@ def test_after_a_day_nobody_tries_any_more(db: Database, daemon: Daemon, hook: W
     daemon.after(MINUTE)
     daemon.after(timedelta(days=1, hours=1))
     with read(db) as tx:
-        ended = [one.status for one in alerts.latest(tx, 0)]
+        ended = [one.status for one in deliveries.latest(tx, 0)]
     assert "given_up" in ended
 
 
@@ -227,11 +227,11 @@ def test_a_destination_that_is_no_longer_configured_waits_for_nobody(
     daemon.config = configured(store_url, ALERTS__URLS="json://127.0.0.1:9/other")
     daemon.after(MINUTE)
     with read(db) as tx:
-        assert alerts.latest(tx, 1)[0].error == "the destination is no longer configured"
+        assert deliveries.latest(tx, 1)[0].error == "the destination is no longer configured"
 
 
 def test_without_destinations_nothing_is_looked_at_or_written(db: Database, store_url: str, hook: Webhook) -> None:
     fail_times(db, 3, "alice")
     Daemon(db, configured(store_url)).after(MINUTE)
     with read(db) as tx:
-        assert (alerts.every(tx), alerts.latest(tx, 0)) == ([], [])
+        assert (alerts.every(tx), deliveries.latest(tx, 0)) == ([], [])

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from contacts_sync.store import alerts
-from contacts_sync.store.alerts import Level, Message
+from contacts_sync.store import deliveries
+from contacts_sync.store.deliveries import Level, Message
 from contacts_sync.store.engine import write
 from tests.alerts.webhooks import SECRET, Webhook, webhook
 from tests.cli.given import now, store
@@ -30,11 +30,11 @@ def configure(operator: Operator, *urls: str) -> None:
 
 def undelivered(operator: Operator, error: str) -> None:
     with store(operator) as db, write(db) as tx:
-        alerts.post(tx, Message(Level.INFO, "a title", "text"), ["json://x"], now(), most_pending=9)
-        (waiting,) = alerts.due(tx, ["json://x"], now())
-        delivery = alerts.claim(tx, waiting, now(), now() - now())
+        deliveries.post(tx, Message(Level.INFO, "a title", "text"), ["json://x"], now(), most_pending=9)
+        (waiting,) = deliveries.due(tx, ["json://x"], now())
+        delivery = deliveries.claim(tx, waiting, now(), now() - now())
         assert delivery
-        alerts.failed(tx, delivery, error, now())
+        deliveries.failed(tx, delivery, error, now())
 
 
 def test_a_test_goes_everywhere_and_tells_of_each_destination(operator: Operator, hook: Webhook) -> None:

@@ -12,8 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from contacts_sync.errors import PassingTrouble
 from contacts_sync.model import Counters, Outcome, RunKind, RunStatus, Trigger
-from contacts_sync.store import alerts, runs
-from contacts_sync.store.alerts import Level, Message
+from contacts_sync.store import deliveries, runs
+from contacts_sync.store.deliveries import Level, Message
 from contacts_sync.store.engine import read, write
 from tests.store.given import connected, queued
 from tests.web.conftest import Site, now
@@ -138,10 +138,10 @@ def test_promtool_finds_nothing_to_say(site: Site) -> None:
 
 def test_alerts_that_wait_are_counted(site: Site) -> None:
     with write(site.db) as tx:
-        alerts.post(tx, Message(Level.INFO, "a title", "text"), ["json://x", "json://y"], now(), most_pending=9)
-        delivery = alerts.claim(tx, 1, now(), timedelta(0))
+        deliveries.post(tx, Message(Level.INFO, "a title", "text"), ["json://x", "json://y"], now(), most_pending=9)
+        delivery = deliveries.claim(tx, 1, now(), timedelta(0))
         assert delivery
-        alerts.failed(tx, delivery, "error=503", now())
+        deliveries.failed(tx, delivery, "error=503", now())
     site.pulse.delivered(False)
     families = scraped(site)
     assert value(families, "contacts_sync_alerts_open") == 0

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 import structlog
 
 from contacts_sync.alerts.sending import LIMIT, Recipient, send
-from contacts_sync.store import alerts
-from contacts_sync.store.alerts import Delivery
+from contacts_sync.store import deliveries
+from contacts_sync.store.deliveries import Delivery
 from contacts_sync.store.engine import Database, read, write
 
 log = structlog.get_logger()
@@ -31,7 +31,7 @@ def deliver(
     while due := _due(db, recipients, clock()):
         for delivery_id in due:
             with write(db) as tx:
-                delivery = alerts.claim(tx, delivery_id, clock(), LEASE)
+                delivery = deliveries.claim(tx, delivery_id, clock(), LEASE)
             if delivery is not None:
                 ended(_try(db, recipients[delivery.destination], delivery, clock, first_wait))
 
@@ -43,7 +43,7 @@ def wait_after(attempts: int, first_wait: timedelta) -> timedelta:
 
 def _due(db: Database, recipients: Mapping[str, Recipient], now: datetime) -> list[int]:
     with read(db) as tx:
-        return alerts.due(tx, recipients.keys(), now)
+        return deliveries.due(tx, recipients.keys(), now)
 
 
 def _try(db: Database, to: Recipient, delivery: Delivery, clock: Callable[[], datetime], first_wait: timedelta) -> bool:
@@ -52,12 +52,12 @@ def _try(db: Database, to: Recipient, delivery: Delivery, clock: Callable[[], da
     facts = {"destination": to.label, "title": delivery.message.title, "attempts": delivery.attempts}
     with write(db) as tx:
         if error is None:
-            alerts.arrived(tx, delivery, now)
+            deliveries.arrived(tx, delivery, now)
             log.info("alert_delivered", **facts)
         elif now - delivery.created_at > GIVE_UP_AFTER:
-            alerts.give_up(tx, delivery, error, now)
+            deliveries.give_up(tx, delivery, error, now)
             log.error("alert_given_up", error=error, **facts)
         else:
-            alerts.failed(tx, delivery, error, now + wait_after(delivery.attempts, first_wait))
+            deliveries.failed(tx, delivery, error, now + wait_after(delivery.attempts, first_wait))
             log.warning("alert_not_delivered", error=error, **facts)
     return error is None

@@ -11,7 +11,8 @@ from contacts_sync.health.fleet import Fleet
 from contacts_sync.health.verdicts import Health
 from contacts_sync.health.words import number, share, span_of, stamp
 from contacts_sync.sections import Alerts
-from contacts_sync.store.alerts import Alert, Level, Message
+from contacts_sync.store.alerts import Alert
+from contacts_sync.store.deliveries import Level, Message
 from contacts_sync.store.workload import Recent
 from contacts_sync.timetable import compile_schedule
 

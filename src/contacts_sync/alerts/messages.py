@@ -11,7 +11,8 @@ from contacts_sync.alerts.rules import Kind, Notice
 from contacts_sync.errors import ContactsSyncError
 from contacts_sync.health.cures import Blame
 from contacts_sync.health.words import number, span_of, stamp
-from contacts_sync.store.alerts import Alert, Level, Message, Story
+from contacts_sync.store.alerts import Alert, Story
+from contacts_sync.store.deliveries import Level, Message
 
 MOST_AT_ONCE = 3  # causes told apart; more of them at one time share a message
 LONGEST_NAME = 60

@@ -13,7 +13,7 @@ from contacts_sync.alerts.stories import of_disk, stories, without_late
 from contacts_sync.config import Config
 from contacts_sync.health.almanac import Almanac
 from contacts_sync.health.fleet import survey, yardstick
-from contacts_sync.store import alerts, health, nodes, workload
+from contacts_sync.store import alerts, deliveries, health, nodes, workload
 from contacts_sync.store.alerts import State, Story
 from contacts_sync.store.engine import Database, Transaction, read, write
 
@@ -50,9 +50,9 @@ def hold_round(
         alerts.save(tx, decision.changed)
         alerts.forget(tx, decision.forgotten)
         for message in messages(decision.notices, Scene(nodes.this_host()[0], users), now):
-            alerts.post(tx, message, destinations, now, most_pending=MOST_PENDING)
+            deliveries.post(tx, message, destinations, now, most_pending=MOST_PENDING)
         if decision.notices:
-            alerts.prune(tx, now - KEPT)
+            deliveries.prune(tx, now - KEPT)
 
 
 def _look(tx: Transaction, config: Config, almanac: Almanac, now: datetime) -> tuple[list[Story], int]:
@@ -85,4 +85,4 @@ def write_digest(db: Database, config: Config, almanac: Almanac, destinations: C
     message = digest(fleet, recent, opened, period=period, fresh_within=config.health.fresh_within, host=host)
     with write(db) as tx:
         if alerts.set_digest_at(tx, written, slot_at):
-            alerts.post(tx, message, destinations, now, most_pending=MOST_PENDING)
+            deliveries.post(tx, message, destinations, now, most_pending=MOST_PENDING)

@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 from contacts_sync import logs
 from contacts_sync.alerts.destinations import checked
 from contacts_sync.errors import ConfigurationError
-from contacts_sync.store.alerts import Message
+from contacts_sync.store.deliveries import Message
 
 if TYPE_CHECKING:
     from apprise import NotifyBase

@@ -17,7 +17,7 @@ from contacts_sync.config import Config
 from contacts_sync.errors import StoreUnavailable, StoreUnusable
 from contacts_sync.health.almanac import Almanac
 from contacts_sync.sections import Alerts
-from contacts_sync.store import alerts
+from contacts_sync.store import deliveries
 from contacts_sync.store.engine import Database, write
 
 log = structlog.get_logger()
@@ -57,7 +57,7 @@ class Watchman:
             if self._recipients:
                 self._look(config)
                 self._deliver(config)
-            self._stranded.is_back(self._db, self._recipients, self._clock())
+            self._stranded.is_back(self._db, self._clock())
         except (StoreUnavailable, StoreUnusable) as trouble:
             self._stranded.is_away(trouble, self._recipients, self._clock())
 
@@ -65,7 +65,7 @@ class Watchman:
         found = {one.label: one for one in recipients(settings)}
         now = self._clock()
         with write(self._db) as tx:  # a daemon that tells nobody leaves to another one what that can still tell
-            alerts.give_up_unknown(tx, found.keys(), now, before=now if found else now - GIVE_UP_AFTER)
+            deliveries.give_up_unknown(tx, found.keys(), now, before=now if found else now - GIVE_UP_AFTER)
         self._recipients, self._settings = found, settings
         log.info("alerts_on" if found else "alerts_off", destinations=list(found))
 

@@ -9,7 +9,8 @@ import click
 from contacts_sync.cli.frame import Frame, json_option, limit_option, now, pass_frame
 
 if TYPE_CHECKING:
-    from contacts_sync.store.alerts import Alert, Delivered
+    from contacts_sync.store.alerts import Alert
+from contacts_sync.store.deliveries import Delivered
 
 DELIVERIES = ("created_at", "title", "destination", "status", "attempts", "ended_at", "error")
 CAUSES = ("state", "since", "users", "title", "told_at", "command")
@@ -30,21 +31,21 @@ def list_alerts(frame: Frame, limit: int, as_json: bool) -> None:
     Example: contacts-sync alerts list
     """
     from contacts_sync.cli.output import print_json, print_table, say
-    from contacts_sync.store import alerts
+    from contacts_sync.store import alerts, deliveries
     from contacts_sync.store.engine import read
 
     with frame.store(frame.config()) as db, read(db) as tx:
         causes = [_cause(one) for one in alerts.every(tx) if one.state is not alerts.State.OVER]
-        deliveries = [_delivery(one) for one in alerts.latest(tx, limit)]
+        sent = [_delivery(one) for one in deliveries.latest(tx, limit)]
     if as_json:
-        print_json({"alerts": causes, "deliveries": deliveries})
+        print_json({"alerts": causes, "deliveries": sent})
         return
     if causes:
         print_table(CAUSES, [[one[name] for name in CAUSES] for one in causes])
     else:
         say("no cause is open")
-    if deliveries:
-        print_table(DELIVERIES, [[one[name] for name in DELIVERIES] for one in deliveries])
+    if sent:
+        print_table(DELIVERIES, [[one[name] for name in DELIVERIES] for one in sent])
 
 
 def _cause(alert: Alert) -> dict[str, Any]:

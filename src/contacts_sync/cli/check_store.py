@@ -17,7 +17,7 @@ from contacts_sync.daemon.liveness import alive
 from contacts_sync.daemon.reconcile import effective
 from contacts_sync.errors import KeyProblem, UnreadableGrant, typed
 from contacts_sync.model import ConnectionStatus, SealedGrant
-from contacts_sync.store import alerts, connections, migrate, nodes, runs, shared_clock
+from contacts_sync.store import connections, deliveries, migrate, nodes, runs, shared_clock
 from contacts_sync.store.engine import Database, read
 from contacts_sync.sync.desk import Desk
 from contacts_sync.sync.livecheck import try_grant
@@ -144,7 +144,7 @@ def _project(db: Database) -> Iterator[Finding]:
 def _undelivered(db: Database) -> Iterator[Finding]:
     """Messages that were tried in vain."""
     with read(db) as tx:
-        waiting = alerts.backlog(tx)
+        waiting = deliveries.backlog(tx)
     if waiting.failing:
         told = f"{waiting.failing} undelivered since {instant(waiting.since)}: {waiting.error}"
         yield warned("deliveries", told, "contacts-sync alerts test")

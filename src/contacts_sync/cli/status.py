@@ -84,9 +84,9 @@ def _daemons(tx: Transaction, config: Config) -> list[dict[str, Any]]:
 def _alerts(tx: Transaction) -> dict[str, Any]:
     """Causes that were told, and messages that weren't delivered."""
     from contacts_sync.cli.output import instant
-    from contacts_sync.store import alerts
+    from contacts_sync.store import deliveries
 
-    found = alerts.backlog(tx)
+    found = deliveries.backlog(tx)
     return {
         "open": found.opened,
         "pending": found.pending,

@@ -65,7 +65,7 @@ ROOMS = {
     "sqlite3": ("store",),
     "subprocess": ("alerts.command", "cli"),
     "tenacity": ("sync.retry",),
-    "urllib3": ("alerts", "google"),
+    "urllib3": ("alerts.post", "google"),
     "vobject": ("export.vcard",),
     "waitress": ("web",),
     "werkzeug": ("web",),

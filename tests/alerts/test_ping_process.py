@@ -43,6 +43,7 @@ def journal(operator: Operator) -> str:
 
 
 def test_a_round_is_told_once_however_often_the_daemon_starts(operator: Operator, receiver: Receiver) -> None:
+    operator.environ["CONTACTS_SYNC_LOG__LEVEL"] = "debug"
     operator.connect("alice", account=ALICE)
     for _ in range(2):
         with operator.daemon():

@@ -55,6 +55,9 @@ def test_what_could_not_be_told_is_tried_again_later_and_says_why(db: Database) 
         pings.failed(tx, taken, "answered 404", NOW + 2 * MINUTE)
         assert pings.take(tx, NOW + MINUTE, MINUTE) is None
     assert latest(db).trouble == "answered 404"
+    with write(db) as tx:
+        assert pings.finish(tx, taken, Step.SUCCESS, "", NOW + MINUTE)  # nobody tells of the beginning just now
+        assert pings.take(tx, NOW + MINUTE, MINUTE)
 
 
 def test_a_round_is_not_told_to_be_over_while_somebody_tells_that_it_begins(db: Database) -> None:

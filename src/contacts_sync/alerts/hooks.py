@@ -24,6 +24,7 @@ log = structlog.get_logger()
 
 AT_ONCE = 2
 MOST_WAITING = 1_000
+TELL_EVERY = timedelta(minutes=1)
 LOOK_EVERY = timedelta(milliseconds=50)
 KILLED_WITHIN = timedelta(seconds=1)
 DROPPED = "dropped"
@@ -44,7 +45,8 @@ class Hooks:
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._unfinished = 0
-        self._lost = 0  # since the queue was full
+        self._lost = 0  # and not told yet
+        self._tell_again_at = 0.0  # monotonic
         self.tally: Counter[str] = Counter()
 
     @property
@@ -83,24 +85,23 @@ class Hooks:
 
     def _put(self, event: Event, run: Run) -> None:
         with self._lock:
-            if self._unfinished >= MOST_WAITING:
+            if self._unfinished >= MOST_WAITING or self._stop.is_set():
                 self._drop()
                 return
             self._employ()
-            self._tell_lost()
             self._unfinished += 1
             self._queue.put((event, run))
 
     def _drop(self) -> None:
-        if not self._lost:
-            log.warning("hooks_fall_behind", waiting=MOST_WAITING, hint="the command must be quicker than runs end")
         self.tally[DROPPED] += 1
         self._lost += 1
+        if time.monotonic() >= self._tell_again_at:
+            self._tell_lost()
 
     def _tell_lost(self) -> None:
         if self._lost:
-            log.warning("hooks_dropped", events=self._lost)
-            self._lost = 0
+            log.warning("hooks_dropped", events=self._lost, hint="runs end faster than hooks do, or the process stops")
+        self._lost, self._tell_again_at = 0, time.monotonic() + TELL_EVERY.total_seconds()
 
     def _employ(self) -> None:
         """Two threads, once there is something to do."""
@@ -124,8 +125,7 @@ class Hooks:
             self._carry_out(event, run)
             return
         with self._lock:
-            self.tally[DROPPED] += 1
-            self._lost += 1
+            self._drop()
 
     def _carry_out(self, event: Event, run: Run) -> None:
         began = time.monotonic()

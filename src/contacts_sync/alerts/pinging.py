@@ -18,7 +18,7 @@ import structlog
 from contacts_sync import logs
 from contacts_sync.alerts import rounds
 from contacts_sync.alerts.destinations import Destination, checked
-from contacts_sync.alerts.post import LONGEST, post
+from contacts_sync.alerts.post import post
 from contacts_sync.errors import ContactsSyncError, PassingTrouble, StoreUnavailable
 from contacts_sync.health.almanac import Almanac
 from contacts_sync.health.fleet import Fleet, survey
@@ -35,7 +35,7 @@ log = structlog.get_logger()
 
 LOOK_EVERY = timedelta(seconds=1)
 SHARE = 10  # a look that takes a second is repeated after ten
-LEASE = 2 * LONGEST
+LEASE = timedelta(minutes=2)  # longer than a name takes to be resolved and a few addresses to be tried
 STOP_WITHIN = timedelta(seconds=1)
 SUFFIXES: Mapping[Step, str] = {Step.START: "/start", Step.SUCCESS: "", Step.FAIL: "/fail"}
 

@@ -6,7 +6,7 @@ import ssl
 from datetime import timedelta
 
 from urllib3 import PoolManager, Timeout
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
 from contacts_sync import __version__
 from contacts_sync.alerts.destinations import Address, Destination
@@ -16,25 +16,31 @@ from contacts_sync.google import patience
 CONNECT, READ = timedelta(seconds=5), timedelta(seconds=5)
 MOST_ADDRESSES = 3  # are tried in turn
 LONGEST_ANSWER = 64 * 1024
-LONGEST = MOST_ADDRESSES * CONNECT + patience.READS_PER_ANSWER * READ
 HEADERS = {"User-Agent": f"contacts-sync/{__version__}", "Content-Type": "text/plain; charset=utf-8"}
 
 
 def post(to: Destination, target: str, text: str) -> None:
-    """POST a text to a destination's `target` (path and query). Takes `LONGEST` at the most.
+    """POST a text to a destination's `target` (path and query).
 
     Raises `PassingTrouble` if nobody answers, `RequestRejected` for any answer but a 2xx. Neither tells the target.
     """
-    for number, address in enumerate(to.addresses[:MOST_ADDRESSES], start=1):
-        try:
-            status = _exchange(to, address, target, text.encode())
-        except (HTTPError, OSError) as trouble:
-            if number == min(MOST_ADDRESSES, len(to.addresses)):
-                raise PassingTrouble(f"{to.host} doesn't answer: {type(trouble).__name__}") from None
-        else:
-            break
+    status = _first_answer(to, target, text.encode())
     if not 200 <= status < 300:
         raise RequestRejected(f"{to.host} answered {status}", hint=_hint(status))
+
+
+def _first_answer(to: Destination, target: str, body: bytes) -> int:
+    """Another address is tried only where nobody takes the connection: what was sent once isn't sent again."""
+    why = ""
+    for address in to.addresses[:MOST_ADDRESSES]:
+        try:
+            return _exchange(to, address, target, body)
+        except (NewConnectionError, ConnectTimeoutError) as trouble:
+            why = type(trouble).__name__
+        except (HTTPError, OSError) as trouble:
+            why = type(trouble).__name__
+            break
+    raise PassingTrouble(f"{to.host} doesn't answer: {why}") from None
 
 
 def _hint(status: int) -> str:

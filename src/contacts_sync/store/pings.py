@@ -31,9 +31,9 @@ def begin(tx: Transaction, before: Ping | None, round_at: datetime, summary: str
 
 
 def finish(tx: Transaction, begun: Ping, step: Step, summary: str, now: datetime) -> bool:
-    """A round has ended; False if somebody else was first, or still tells of its beginning."""
-    told = or_(pings.c.delivered_at.is_not(None), pings.c.next_try_at <= now)
-    return tx.execute(update(pings).where(_is(begun), told).values(_untold(step, summary, now))).rowcount == 1
+    """A round has ended; False if somebody else was first, or tells of its beginning just now."""
+    silent = or_(pings.c.delivered_at.is_not(None), pings.c.trouble.is_not(None), pings.c.next_try_at <= now)
+    return tx.execute(update(pings).where(_is(begun), silent).values(_untold(step, summary, now))).rowcount == 1
 
 
 def _untold(step: Step, summary: str, now: datetime) -> dict[str, object]:
@@ -50,8 +50,8 @@ def _untold(step: Step, summary: str, now: datetime) -> dict[str, object]:
 def take(tx: Transaction, now: datetime, lease: timedelta) -> Ping | None:
     """What is to be told now; for as long as the lease nobody else gets it. None if there is nothing."""
     due = pings.c.delivered_at.is_(None) & (pings.c.next_try_at <= now)
-    taken = update(pings).where(due).values(next_try_at=now + lease, attempts=pings.c.attempts + 1)
-    return latest(tx) if tx.execute(taken).rowcount == 1 else None
+    taken = {"next_try_at": now + lease, "attempts": pings.c.attempts + 1, "trouble": None}
+    return latest(tx) if tx.execute(update(pings).where(due).values(taken)).rowcount == 1 else None
 
 
 def delivered(tx: Transaction, told: Ping, now: datetime) -> None:

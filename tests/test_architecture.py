@@ -43,6 +43,7 @@ FLOORS = {
 SEPARATE = {("store", "google"), ("google", "store")}
 ROOMS = {
     "alembic": ("store",),
+    "apprise": ("alerts.sending",),
     "apscheduler": ("daemon.scheduler",),
     "click": ("cli",),
     "cronsim": ("timetable",),
@@ -141,6 +142,7 @@ def test_help_loads_nothing_heavy() -> None:
         "requests",
         "apscheduler",
         "alembic",
+        "apprise",
         "cryptography",
         "rich",
         "structlog",

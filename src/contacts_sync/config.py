@@ -9,7 +9,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,7 @@ def settings_in_force(
     worked_out = {
         "database.url": _masked_url(config.database.url),
         "secrets.key_file": str(config.secrets.key_file),
+        "alerts.urls_file": str(config.alerts.urls_file or ""),
         "ping.url_file": str(config.ping.url_file or ""),
     }
     return [
@@ -135,6 +136,8 @@ def _shown(key: Key, value: object) -> str:
         return ", ".join(_shown(key, one) for one in value)
     if isinstance(value, timedelta):
         return format_duration(value)
+    if isinstance(value, time):
+        return f"{value:%H:%M}"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -260,7 +263,7 @@ def _assemble(source: Path | None, values: Mapping[str, Any], environ: Mapping[s
         history=History(**section("history")),
         health=Health(**section("health")),
         web=Web(**{**section("web"), "password_file": _path(values["web.password_file"])}),
-        alerts=Alerts(**section("alerts")),
+        alerts=Alerts(**{**section("alerts"), "urls_file": _alerts_file(values["alerts.urls_file"], environ)}),
         ping=Ping(values["ping.url"], _ping_file(values, environ)),
         hooks=Hooks(**section("hooks")),
         log=Log(**section("log")),
@@ -283,6 +286,10 @@ def _key_file(configured: str, source: Path | None, environ: Mapping[str, str]) 
     if configured:
         return Path(configured)
     return _credential("contacts-sync.key", environ) or (source.parent if source else _config_home(environ)) / "key"
+
+
+def _alerts_file(configured: str, environ: Mapping[str, str]) -> Path | None:
+    return Path(configured) if configured else _credential("contacts-sync.alerts", environ)
 
 
 def _ping_file(values: Mapping[str, Any], environ: Mapping[str, str]) -> Path | None:

@@ -227,6 +227,53 @@ KEYS = (
         "Names it answers to besides localhost, this machine's name and IP addresses, as a proxy passes them on.",
     ),
     Key(
+        "alerts.urls",
+        [],
+        settings.addresses,
+        "Where the daemon sends alerts: Apprise URLs (mailtos://, ntfys://, slack://, ...). They hold secrets:\n"
+        "better kept in urls_file.",
+        secret=True,
+    ),
+    Key(
+        "alerts.urls_file",
+        "",
+        settings.string,
+        "More of them, one a line, # begins a comment. Not readable by others.\n"
+        "Empty: $CREDENTIALS_DIRECTORY/contacts-sync.alerts if there is one.",
+    ),
+    Key(
+        "alerts.failures_in_a_row",
+        3,
+        settings.integer(1, 1000),
+        "A user is worth an alert who fails so often in a row, or is late. What needs a person is told at once.",
+    ),
+    Key(
+        "alerts.group_wait",
+        "1m",
+        settings.duration(most="1h"),
+        "How long a new cause is watched before it is told, so that the message counts all whom it hits. What needs a\n"
+        "person isn't watched.",
+    ),
+    Key(
+        "alerts.remind",
+        ["6h", "1d", "3d", "7d"],
+        settings.durations,
+        "The waits before a cause that goes on is told again; the last one repeats. [] = told once.",
+    ),
+    Key(
+        "alerts.recovered_after",
+        "10m",
+        settings.duration(most="1d"),
+        "A cause that hasn't been seen for this long is over.",
+    ),
+    Key(
+        "alerts.digest",
+        "off",
+        settings.one_of("off", "daily", "weekly"),
+        "A summary of freshness, runs, changes and open causes: off, daily, or weekly (on Mondays).",
+    ),
+    Key("alerts.digest_at", "08:00", settings.time_of_day, "When, on the clock of schedule.timezone."),
+    Key(
         "alerts.allow_hosts",
         [],
         settings.host_names,

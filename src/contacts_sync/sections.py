@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 
 from contacts_sync.settings import Address, Command
@@ -110,8 +110,18 @@ class Web:
 
 @dataclass(frozen=True, slots=True)
 class Alerts:
-    """Which hosts that aren't on the public net may be told."""
+    """Whom to tell (`urls` and the lines of `urls_file` are Apprise URLs: secrets), about what, and how often;
+    which hosts that aren't on the public net may be told.
+    """
 
+    urls: tuple[str, ...] = field(repr=False)
+    urls_file: Path | None
+    failures_in_a_row: int
+    group_wait: timedelta
+    remind: tuple[timedelta, ...]
+    recovered_after: timedelta
+    digest: str
+    digest_at: time
     allow_hosts: tuple[str, ...]
 
 

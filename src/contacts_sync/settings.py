@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -14,6 +14,7 @@ UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 ADDRESS = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[\w.-]+)):(?P<port>\d{1,5})")
 HOST_NAME = re.compile(r"[\w-]+(\.[\w-]+)*")
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 
 Reader = Callable[[Any], Any]
 
@@ -189,3 +190,19 @@ def web_url(value: object) -> str:
     if string(value) and urlsplit(string(value)).scheme not in ("http", "https"):
         raise ValueError("an http:// or https:// URL, or an empty string")
     return string(value)
+
+
+def addresses(value: object) -> tuple[str, ...]:
+    """A list of URLs; in the environment with blanks between."""
+    items = value.split() if isinstance(value, str) else value
+    if not isinstance(items, list) or not all(isinstance(item, str) and "://" in item for item in items):
+        raise ValueError('a list of URLs such as ["ntfys://ntfy.example.com/contacts"]')
+    return tuple(items)
+
+
+def time_of_day(value: object) -> time:
+    """Hours and minutes."""
+    found = TIME_OF_DAY.fullmatch(string(value))
+    if found is None:
+        raise ValueError('a time of day such as "08:00"')
+    return time(int(found[1]), int(found[2]))

@@ -15,15 +15,17 @@ class Received:
     path: str
     host: str
     body: str
+    status: int
 
 
 @dataclass
 class Receiver:
-    """`answers` are the statuses of the next answers; then all are 200."""
+    """`answers` are the statuses of the next answers; then all are `status`."""
 
     port: int
     received: list[Received] = field(default_factory=list)
     answers: list[int] = field(default_factory=list)
+    status: int = 200
 
     @property
     def url(self) -> str:
@@ -46,8 +48,9 @@ def receiving(context: ssl.SSLContext | None = None) -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            receiver.received.append(Received(self.path, self.headers["Host"], body))
-            self.send_response(receiver.answers.pop(0) if receiver.answers else 200)
+            status = receiver.answers.pop(0) if receiver.answers else receiver.status
+            receiver.received.append(Received(self.path, self.headers["Host"], body, status))
+            self.send_response(status)
             self.send_header("Location", f"http://localhost:{receiver.port}/elsewhere")
             self.send_header("Content-Length", "2")
             self.end_headers()

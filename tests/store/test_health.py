@@ -111,6 +111,25 @@ def test_troubles_are_grouped_by_error_the_largest_first(db: Database) -> None:
     ]
 
 
+def test_only_grave_troubles_count_and_they_are_grouped_whatever_they_say(db: Database) -> None:
+    connected(db, "alice", "bob", "cyd", "dan", "eve")
+    for number in range(3):
+        failed(db, "alice", message=f"no luck {number}")
+        failed(db, "bob", message="no answer")
+    failed(db, "cyd")
+    failed(db, "dan", error="MassDeletion")
+    with write(db) as tx:
+        connections.needs_reauth(tx, "eve", "revoked")
+    with read(db) as tx:
+        found = health.grave_troubles(tx, yardstick(), failures=3)
+        assert sum(one.users for one in health.grave_troubles(tx, yardstick(NOW + MINUTE), failures=3)) == 5
+    assert [(one.error_type, one.message, one.users, one.example) for one in found] == [
+        (None, "revoked", 1, "eve"),
+        ("PassingTrouble", "no answer", 2, "alice"),
+        ("MassDeletion", "no luck", 1, "dan"),
+    ]
+
+
 def test_the_most_stale_is_the_one_with_the_oldest_success_or_connecting(db: Database) -> None:
     connected(db, "bob", now=NOW - 2 * DAY)
     connected(db, "alice", now=NOW - 3 * DAY)

@@ -12,8 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from contacts_sync.errors import PassingTrouble
 from contacts_sync.model import Counters, Outcome, RunKind, RunStatus, Trigger
-from contacts_sync.store import runs
-from contacts_sync.store.engine import read
+from contacts_sync.store import deliveries, runs
+from contacts_sync.store.deliveries import Level, Message
+from contacts_sync.store.engine import read, write
 from tests.store.given import connected, queued
 from tests.web.conftest import Site, now
 from tests.web.crowd import crowd
@@ -133,3 +134,20 @@ def test_promtool_finds_nothing_to_say(site: Site) -> None:
         check=False,
     )
     assert (said.returncode, said.stdout + said.stderr) == (0, "")
+
+
+def test_alerts_that_wait_are_counted(site: Site) -> None:
+    with write(site.db) as tx:
+        deliveries.post(tx, Message(Level.INFO, "a title", "text"), ["json://x", "json://y"], now(), most_pending=9)
+        delivery = deliveries.claim(tx, 1, now(), timedelta(0))
+        assert delivery
+        deliveries.failed(tx, delivery, "error=503", now())
+    site.pulse.delivered(False)
+    families = scraped(site)
+    assert value(families, "contacts_sync_alerts_open") == 0
+    assert value(families, "contacts_sync_alert_deliveries_waiting", state="new") == 1
+    assert value(families, "contacts_sync_alert_deliveries_waiting", state="failing") == 1
+    assert value(families, "contacts_sync_alert_deliveries_total", outcome="failed") == 1
+    page = site.get("/").text
+    assert "1 alert could not be delivered" in page
+    assert "error=503" in page

@@ -1,1 +1,1 @@
-"""Telling others: who may be told, that the day is done, that a run has ended."""
+"""Telling others: what is worth a message, once for one cause; that the day is done; that a run has ended."""

@@ -17,7 +17,7 @@ from contacts_sync.daemon.liveness import alive
 from contacts_sync.daemon.reconcile import effective
 from contacts_sync.errors import KeyProblem, UnreadableGrant, typed
 from contacts_sync.model import ConnectionStatus, SealedGrant
-from contacts_sync.store import connections, migrate, nodes, runs, shared_clock
+from contacts_sync.store import connections, deliveries, migrate, nodes, runs, shared_clock
 from contacts_sync.store.engine import Database, read
 from contacts_sync.sync.desk import Desk
 from contacts_sync.sync.livecheck import try_grant
@@ -35,6 +35,7 @@ def store_findings(config: Config, db: Database) -> Iterator[Finding]:
     yield _daemon(config, db)
     yield from _queue(config, db)
     yield from _project(db)
+    yield from _undelivered(db)
 
 
 def needs_no_client(config: Config, db: Database) -> bool:
@@ -138,6 +139,15 @@ def _project(db: Database) -> Iterator[Finding]:
         pause = nodes.pause(tx)
     if pause is not None:
         yield Finding("project", Level.FAIL, pause.message, pause.hint)
+
+
+def _undelivered(db: Database) -> Iterator[Finding]:
+    """Messages that were tried in vain."""
+    with read(db) as tx:
+        waiting = deliveries.backlog(tx)
+    if waiting.failing:
+        told = f"{waiting.failing} undelivered since {instant(waiting.since)}: {waiting.error}"
+        yield warned("deliveries", told, "contacts-sync alerts test")
 
 
 def user_finding(desk: Desk, user_id: str) -> Finding:

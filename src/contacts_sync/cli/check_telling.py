@@ -1,4 +1,4 @@
-"""Looks at who is told: the dead man's switch, and the hooks."""
+"""Looks at who is told: the destinations of alerts, the dead man's switch, and the hooks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from collections.abc import Iterator
 
 from contacts_sync.alerts.command import environment
 from contacts_sync.alerts.pinging import destination
-from contacts_sync.cli.findings import Finding, Level, failed, passed, warned
+from contacts_sync.alerts.recipients import recipients
+from contacts_sync.alerts.sending import refusal
+from contacts_sync.cli.findings import Finding, Level, failed, looked, passed, warned
 from contacts_sync.cli.output import instant
 from contacts_sync.config import Config
 from contacts_sync.errors import ConfigurationError, PassingTrouble
@@ -19,10 +21,21 @@ from contacts_sync.store.engine import Database, read
 
 def telling_findings(config: Config) -> Iterator[Finding]:
     """Whether pings may go where they should, and the hooks' programs are there. Nobody is told anything."""
+    if config.alerts.urls or config.alerts.urls_file:
+        yield looked("alerts", lambda: _recipients(config))
     if config.ping.url or config.ping.url_file:
         yield _destination(config)
     commands = {name: getattr(config.hooks, name) for name in ("on_failure", "on_success", "on_change")}
     yield from (_program(f"hooks.{name}", words) for name, words in commands.items() if words)
+
+
+def _recipients(config: Config) -> str:
+    """Raises `ConfigurationError` for destinations that can't be used, or may not be."""
+    found = recipients(config.alerts)
+    refused = [f"{one.origin}: {why}" for one in found if (why := refusal(one)) is not None]
+    if refused:
+        raise ConfigurationError("\n".join(refused))
+    return f"alerts go to {', '.join(one.label for one in found)}"
 
 
 def _destination(config: Config) -> Finding:

@@ -43,11 +43,12 @@ def command(frame: Frame, user_id: str | None, as_json: bool) -> None:
         closed = _wrong_key(config, db)
         with read(db) as tx:
             daemons = _daemons(tx, config)
+            told = _alerts(tx)
             users = _users(tx, config, user_id, daemon=any(daemon["alive"] for daemon in daemons), closed=closed)
     if as_json:
-        print_json({"daemons": daemons, "users": users})
+        print_json({"daemons": daemons, "users": users, "alerts": told})
     else:
-        _show(daemons, users)
+        _show(daemons, users, told)
 
 
 def _wrong_key(config: Config, db: Database) -> str | None:
@@ -78,6 +79,21 @@ def _daemons(tx: Transaction, config: Config) -> list[dict[str, Any]]:
         for node in nodes.every(tx)
         if node.role == "daemon"
     ]
+
+
+def _alerts(tx: Transaction) -> dict[str, Any]:
+    """Causes that were told, and messages that weren't delivered."""
+    from contacts_sync.cli.output import instant
+    from contacts_sync.store import deliveries
+
+    found = deliveries.backlog(tx)
+    return {
+        "open": found.opened,
+        "pending": found.pending,
+        "failing": found.failing,
+        "failing_since": instant(found.since),
+        "last_error": found.error,
+    }
 
 
 def _users(
@@ -125,7 +141,7 @@ def _chosen(tx: Transaction, user_id: str | None) -> list[Connection]:
     return [one]
 
 
-def _show(daemons: list[dict[str, Any]], users: list[dict[str, Any]]) -> None:
+def _show(daemons: list[dict[str, Any]], users: list[dict[str, Any]], told: dict[str, Any]) -> None:
     from contacts_sync.cli.output import print_table, say
 
     living = [daemon for daemon in daemons if daemon["alive"]]
@@ -133,6 +149,9 @@ def _show(daemons: list[dict[str, Any]], users: list[dict[str, Any]]) -> None:
         say(f"daemon: alive, pid {daemon['pid']} on {daemon['host']}, since {daemon['started_at']}")
     if not living:
         say("daemon: not running; scheduled syncs wait until it is (contacts-sync daemon)")
+    if told["failing"]:
+        since = f"since {told['failing_since']}: {told['last_error']}"
+        say(f"alerts: {told['failing']} undelivered {since}; next: contacts-sync alerts test")
     if not users:
         say("nobody is connected yet; next: contacts-sync connect USER")
         return

@@ -34,7 +34,7 @@ TIDY_EVERY = timedelta(hours=1)
 SET_BACK = timedelta(minutes=1)
 STUCK_AFTER = timedelta(minutes=2)  # past its deadline a run is stopped at the next page: a worker that isn't, hangs
 LAST_PAGE = timedelta(seconds=5)  # for runs to reach a page boundary once they are told to stop
-RELOADABLE = ("schedule", "sync", "history", "health", "log")
+RELOADABLE = ("schedule", "sync", "history", "health", "alerts", "log")
 
 
 class Loop:

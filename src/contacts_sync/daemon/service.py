@@ -13,7 +13,9 @@ from types import FrameType
 import structlog
 
 from contacts_sync.alerts.pinging import pinging
+from contacts_sync.alerts.recipients import recipients
 from contacts_sync.config import Config
+from contacts_sync.daemon.alarm import alarmed
 from contacts_sync.daemon.loop import LAST_PAGE, Loop
 from contacts_sync.daemon.notify import tell_systemd
 from contacts_sync.daemon.workers import new_worker_id
@@ -54,6 +56,7 @@ def serve(load: Callable[[], Config]) -> int:
     `ConfigurationError`, `KeyProblem`, `StoreUnusable`, `StoreUnavailable`, `DaemonRunning`.
     """
     signals = Signals()
+    load = _usable(load)
     config = load()
     with _handled(signals), _ended_in_time(config.daemon.shutdown_grace), _store(config) as db:
         desk = open_desk(config, db, worker_id=new_worker_id(), clock=_now, stop=threading.Event())
@@ -63,6 +66,7 @@ def serve(load: Callable[[], Config]) -> int:
         with (
             serving(config.web.listen, lambda: application(watched)),
             pinging(lambda: loop.config, db, _now, loop.pulse.pings),
+            alarmed(lambda: loop.config, desk, loop.pulse),
         ):
             loop.start()
             tell_systemd("READY=1")
@@ -74,6 +78,18 @@ def serve(load: Callable[[], Config]) -> int:
             tell_systemd("STOPPING=1")
             loop.stop(hurry=lambda: signals.stops > 1)
     return 0
+
+
+def _usable(load: Callable[[], Config]) -> Callable[[], Config]:
+    """Refuses alerts that could never be sent when they are configured, not when they are needed."""
+
+    def load_usable() -> Config:
+        config = load()
+        if config.alerts.urls or config.alerts.urls_file:
+            recipients(config.alerts)
+        return config
+
+    return load_usable
 
 
 @contextmanager

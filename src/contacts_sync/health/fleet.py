@@ -13,7 +13,8 @@ from contacts_sync.health.verdicts import Health, health_of
 from contacts_sync.model import Node, Pause, Schedule
 from contacts_sync.sections import Health as HealthSettings
 from contacts_sync.sections import Schedule as ScheduleSettings
-from contacts_sync.store import health, nodes, workload
+from contacts_sync.store import deliveries, health, nodes, workload
+from contacts_sync.store.deliveries import Backlog
 from contacts_sync.store.engine import Transaction
 from contacts_sync.store.health import Census, Sign, Yardstick
 from contacts_sync.store.workload import Queue, Recent
@@ -40,6 +41,7 @@ class Fleet:
     last_hour: Recent
     next_hour: tuple[Minute, ...]
     nodes: tuple[Node, ...]
+    alerts: Backlog
 
     @property
     def fresh(self) -> int:
@@ -76,6 +78,7 @@ def survey(
             )
         ),
         nodes=tuple(nodes.every(tx)),
+        alerts=deliveries.backlog(tx),
     )
 
 

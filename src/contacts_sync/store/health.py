@@ -116,6 +116,11 @@ def schedules(tx: Transaction, default: Schedule) -> list[tuple[Schedule, int]]:
     return [(Schedule(row[0], row[1]), row[2]) for row in tx.execute(query)]
 
 
+def count(tx: Transaction) -> int:
+    """How many users there are who aren't disconnected."""
+    return tx.execute(select(func.count()).select_from(connections).where(_is_counted())).scalar_one()
+
+
 def census(tx: Transaction, by: Yardstick) -> list[Census]:
     """Everybody, by signs."""
     seen = everybody(tx, by)
@@ -141,6 +146,23 @@ def troubles(tx: Transaction, by: Yardstick) -> list[Trouble]:
         .group_by(seen.c.signs, seen.c.error_type, seen.c.message)
         .order_by(count.desc())
         .limit(MOST_TROUBLES)
+    )
+    return [Trouble(Sign(row[0]), *row[1:]) for row in tx.execute(query)]
+
+
+def grave_troubles(tx: Transaction, by: Yardstick, *, failures: int) -> list[Trouble]:
+    """The same without those who have failed fewer than so many times in a row, and for whom nothing else is wrong.
+
+    Grouped by the class of the error, whatever it says: the message is one of them.
+    """
+    seen = everybody(tx, by)
+    others = int(TROUBLE ^ Sign.FAILING | Sign.PARKED)
+    is_grave = or_(seen.c.signs.bitwise_and(others) > 0, seen.c.consecutive_failures >= failures)
+    query = (
+        select(seen.c.signs, seen.c.error_type, func.min(seen.c.message), func.count(), func.min(seen.c.user_id))
+        .where(seen.c.signs.bitwise_and(int(TROUBLE)) > 0, is_grave)
+        .group_by(seen.c.signs, seen.c.error_type)
+        .order_by(seen.c.signs, seen.c.error_type)
     )
     return [Trouble(Sign(row[0]), *row[1:]) for row in tx.execute(query)]
 

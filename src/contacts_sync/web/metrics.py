@@ -78,6 +78,13 @@ class _Daemon(Collector):
         )
         yield _by_label(
             CounterMetricFamily,
+            "alert_deliveries",
+            "Attempts of this daemon to deliver a message to the operator.",
+            "outcome",
+            {"succeeded": pulse.deliveries[True], "failed": pulse.deliveries[False]},
+        )
+        yield _by_label(
+            CounterMetricFamily,
             "pings",
             "Attempts to tell the dead man's switch.",
             "outcome",
@@ -116,6 +123,7 @@ class _Store(Collector):
             yield from self._users(fleet)
             yield from self._queue(fleet)
             yield from self._daemons(fleet)
+            yield from self._alerts(fleet)
 
     def _users(self, fleet: Fleet) -> Iterator[Metric]:
         within = self._lookout.watched.config().health.fresh_within.total_seconds()
@@ -155,6 +163,17 @@ class _Store(Collector):
         yield _gauge("daemons_alive", "Daemons that work on this store.", len(daemons))
         if beats:
             yield _gauge("heartbeat_age_seconds", "Age of this daemon's heartbeat in the store.", max(0.0, beats[0]))
+
+    def _alerts(self, fleet: Fleet) -> Iterator[Metric]:
+        waiting = {"new": fleet.alerts.pending - fleet.alerts.failing, "failing": fleet.alerts.failing}
+        yield _gauge("alerts_open", "Causes of trouble that were told and aren't over.", fleet.alerts.opened)
+        yield _by_label(
+            GaugeMetricFamily,
+            "alert_deliveries_waiting",
+            "Messages to the operator that wait to be delivered; failing: they were tried in vain.",
+            "state",
+            waiting,
+        )
 
 
 def _gauge(name: str, documentation: str, value: float) -> GaugeMetricFamily:

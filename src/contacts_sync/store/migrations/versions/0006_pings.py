@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, Column, Integer, PrimaryKeyConstraint, T
 from contacts_sync.store.dialect import Instant
 
 revision = "0006"
-down_revision = "0003"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 

@@ -42,6 +42,7 @@ def judged(status: int, content: bytes = b"", *, token: bool = False, **headers:
 
 LINK = "https://console.developers.google.com/apis/api/people.googleapis.com/overview?project=1"
 LEGACY = b'{"error": {"code": 403, "errors": [{"reason": "userRateLimitExceeded", "domain": "usageLimits"}]}}'
+LEGACY_DISABLED = b'{"error": {"errors": [{"reason": "accessNotConfigured"}]}}'
 SCOPE = body(403, "PERMISSION_DENIED", "", "ACCESS_TOKEN_SCOPE_INSUFFICIENT")
 TABLE: list[tuple[str, Callable[[], SyncError], type[SyncError]]] = [
     (
@@ -70,7 +71,7 @@ TABLE: list[tuple[str, Callable[[], SyncError], type[SyncError]]] = [
     ("quota 403", partial(judged, 403, body(403, "RESOURCE_EXHAUSTED")), errors.QuotaExceeded),
     (
         "legacy disabled",
-        partial(judged, 403, b'{"error": {"errors": [{"reason": "accessNotConfigured"}]}}'),
+        partial(judged, 403, LEGACY_DISABLED),
         errors.OperatorTrouble,
     ),
     ("redirect", partial(judged, 302), errors.RequestRejected),
@@ -140,6 +141,11 @@ def test_what_blames_something_else_is_no_token_trouble(content: bytes) -> None:
         (partial(judged, 403, SCOPE), "the permission to read contacts was not granted", faults.CONSENT_AGAIN),
         (
             partial(judged, 403, body(403, "", "", "SERVICE_DISABLED")),
+            "the People API is not enabled in your Google project",
+            faults.ENABLE_API,
+        ),
+        (
+            partial(judged, 403, LEGACY_DISABLED),
             "the People API is not enabled in your Google project",
             faults.ENABLE_API,
         ),

@@ -112,6 +112,38 @@ def test_an_operator_cannot_hasten_a_run_that_google_deferred(db: Database) -> N
     assert queued(db, "alice").not_before == later
 
 
+def test_a_run_that_is_attached_to_stands_for_the_slot_unless_it_has_one(db: Database) -> None:
+    queued(db, "alice")
+    assert queued(db, "alice", slot=SLOT).slot == SLOT
+    assert queued(db, "alice", slot="2026-03-02T02:00[UTC]").slot == SLOT
+
+
+def test_a_later_wish_does_not_put_off_a_run(db: Database) -> None:
+    queued(db, "alice")
+    assert queued(db, "alice", not_before=NOW + MINUTE).not_before == NOW
+
+
+def test_an_approval_reaches_a_running_run_as_it_is(db: Database) -> None:
+    run = running(db)
+    approved = queued(db, "alice", kind=RunKind.FULL, approves_run_id=99)
+    assert (approved.id, approved.kind, approved.approves_run_id) == (run.id, RunKind.INCREMENTAL, 99)
+
+
+def test_a_fired_run_is_as_it_was_wanted(db: Database) -> None:
+    connected(db, "alice")
+    item = runs.Wanted("alice", Trigger.CATCH_UP, SLOT, NOW + MINUTE, RunKind.FULL)
+    assert fire(db, item) == 1
+    with read(db) as tx:
+        run = runs.active(tx)["alice"]
+    assert (run.kind, run.trigger, run.slot, run.not_before, run.queued_at) == (
+        "full",
+        "catch_up",
+        SLOT,
+        NOW + MINUTE,
+        NOW,
+    )
+
+
 def test_an_approval_reaches_a_run_that_is_queued_already(db: Database) -> None:
     waiting = queued(db, "alice")
     approved = queued(db, "alice", kind=RunKind.FULL, approves_run_id=99)
@@ -148,5 +180,5 @@ def test_a_cancelled_run_makes_room_for_the_next(db: Database) -> None:
         assert runs.cancel(tx, "alice", NOW + MINUTE) == 1
         assert runs.cancel(tx, "alice", NOW + MINUTE) == 0
     ended = now_of(db, run)
-    assert (ended.status, ended.finished_at) == (RunStatus.CANCELLED, NOW + MINUTE)
+    assert (ended.status, ended.finished_at, ended.lease_expires_at) == (RunStatus.CANCELLED, NOW + MINUTE, None)
     assert queued(db, "alice").id != run.id

@@ -101,6 +101,7 @@ def test_the_table(answer: Callable[[], SyncError], kind: type[SyncError]) -> No
     [
         (400, body(400, "FAILED_PRECONDITION", EXPIRED, "EXPIRED_SYNC_TOKEN")),
         (400, body(400, "INVALID_ARGUMENT", EXPIRED, "EXPIRED_SYNC_TOKEN")),
+        (400, body(400, "FAILED_PRECONDITION", "", "EXPIRED_SYNC_TOKEN")),
         (400, body(400, "FAILED_PRECONDITION", EXPIRED)),
         (400, body(400, "INVALID_ARGUMENT", "Request contains an invalid argument.")),
         (410, b""),
@@ -119,6 +120,10 @@ def test_a_rejected_sync_token_is_known_in_all_its_forms_but_only_if_one_was_sen
 )
 def test_what_blames_something_else_is_no_token_trouble(content: bytes) -> None:
     assert type(judged(400, content, token=True)) is errors.RequestRejected
+
+
+def test_a_server_in_trouble_says_nothing_about_a_sync_token() -> None:
+    assert type(judged(500, body(500, "INTERNAL", "", "EXPIRED_SYNC_TOKEN"), token=True)) is errors.PassingTrouble
 
 
 @pytest.mark.parametrize(
@@ -165,6 +170,8 @@ def test_the_wait_that_google_asks_for_comes_along() -> None:
         assert judged(status, Retry_After="20").retry_after == timedelta(seconds=20)
         assert token_error(status, Retry_After="20").retry_after == timedelta(seconds=20)
     assert judged(503, Retry_After="120").retry_after == timedelta(minutes=2)
+    assert judged(429, Retry_After="Mon, 23 Nov 2026 12:01:30 GMT").retry_after == timedelta(seconds=90)
+    assert token_error(429, Retry_After="Mon, 23 Nov 2026 12:01:30 GMT").retry_after == timedelta(seconds=90)
     assert token_error(400, Retry_After="120").retry_after == timedelta(minutes=2)
 
 
@@ -189,7 +196,7 @@ def test_retry_after_is_seconds_or_a_date_within_bounds(value: str, seconds: int
     assert faults.retry_after({"retry-after": value}, NOW) == timedelta(seconds=seconds)
 
 
-@pytest.mark.parametrize("value", ["", "soon", "-5", "1.5", "Mon, 99 Nov 2026"])
+@pytest.mark.parametrize("value", ["", "soon", "-5", "1.5", "Mon, 99 Nov 2026", "Mon, 23 Nov 2026 12:01:30 -0000"])
 def test_a_senseless_retry_after_is_none(value: str) -> None:
     assert faults.retry_after({"Retry-After": value}, NOW) is None
 

@@ -55,6 +55,7 @@ TABLE: list[tuple[str, Callable[[], SyncError], type[SyncError]]] = [
     ("rate 403", partial(judged, 403, body(403, "PERMISSION_DENIED", "", "RATE_LIMIT_EXCEEDED")), errors.QuotaExceeded),
     ("legacy rate 403", partial(judged, 403, LEGACY), errors.QuotaExceeded),
     ("other 403", partial(judged, 403, body(403, "PERMISSION_DENIED", "no")), errors.RequestRejected),
+    ("a list", partial(judged, 400, b"[]"), errors.RequestRejected),
     ("html 403", partial(judged, 403, b"<html>"), errors.RequestRejected),
     ("429", partial(judged, 429, body(429, "RESOURCE_EXHAUSTED", "Resource has been exhausted")), errors.QuotaExceeded),
     ("empty 429", partial(judged, 429), errors.QuotaExceeded),
@@ -344,6 +345,8 @@ def test_a_page_token_is_blamed_only_if_one_was_sent_and_no_sync_token_with_it()
     def kind(**carried: bool) -> type[SyncError]:
         return type(faults.judge(400, {}, content, **{"carried_sync_token": False, "now": NOW, **carried}))  # type: ignore[arg-type]  # flags besides a time
 
+    rejected = faults.judge(400, {}, content, carried_sync_token=False, now=NOW, carried_page_token=True)
+    assert str(rejected) == "Google no longer takes the page token of this listing"
     assert kind(carried_page_token=True) is errors.PageTokenRejected
     assert kind(carried_page_token=True, carried_sync_token=True) is errors.SyncTokenExpired
     assert kind() is errors.RequestRejected

@@ -227,6 +227,7 @@ def test_a_run_whose_worker_is_dead_three_times_fails_too(db: Database) -> None:
             (run,) = runs.take_back_dead(tx, ["w1"], NOW)
         assert run.status is expected
         claimed(db)
+    assert run.finished_at == NOW
 
 
 def test_how_often_a_run_may_be_taken_back_can_be_told(db: Database) -> None:

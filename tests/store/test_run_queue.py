@@ -152,10 +152,10 @@ def test_an_approval_reaches_a_run_that_is_queued_already(db: Database) -> None:
 
 def test_only_a_queued_run_can_be_made_full(db: Database) -> None:
     connected(db, "alice")
-    run = queued(db, "alice")
+    run, other = queued(db, "alice"), queued(db, "bob")
     with write(db) as tx:
         assert runs.make_full(tx, run.id)
-    assert now_of(db, run).kind is RunKind.FULL
+    assert (now_of(db, run).kind, now_of(db, other)) == (RunKind.FULL, other)
     claimed(db)
     with write(db) as tx:
         assert not runs.make_full(tx, run.id)

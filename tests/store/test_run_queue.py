@@ -49,6 +49,9 @@ def test_a_slot_has_one_run_even_after_it_has_ended(db: Database) -> None:
             tx, user_id="alice", kind=RunKind.INCREMENTAL, trigger=Trigger.SCHEDULE, now=NOW, slot=SLOT
         )
     assert (same.id, same.status, created) == (run.id, RunStatus.FAILED, False)
+    connected(db, "bob")
+    other = queued(db, "bob", slot=SLOT)
+    assert (other.user_id, queued(db, "bob", slot="2026-03-02T02:00[UTC]")) == ("bob", other)
     assert fire(db, wanted("alice")) == 0
 
 
@@ -100,6 +103,12 @@ def test_a_slot_that_has_its_run_is_not_given_to_another(db: Database) -> None:
     assert now_of(db, manual).slot is None
 
 
+def test_a_firing_does_not_take_the_slot_of_a_run_that_has_one(db: Database) -> None:
+    run = running(db, slot=SLOT)
+    assert fire(db, wanted("alice", "2026-03-02T02:00[UTC]")) == 0
+    assert now_of(db, run).slot == SLOT
+
+
 def test_an_operator_need_not_wait_for_a_run_that_was_spread(db: Database) -> None:
     queued(db, "alice", not_before=NOW + timedelta(hours=2))
     assert queued(db, "alice").not_before == NOW
@@ -113,9 +122,13 @@ def test_an_operator_cannot_hasten_a_run_that_google_deferred(db: Database) -> N
 
 
 def test_a_run_that_is_attached_to_stands_for_the_slot_unless_it_has_one(db: Database) -> None:
-    queued(db, "alice")
-    assert queued(db, "alice", slot=SLOT).slot == SLOT
-    assert queued(db, "alice", slot="2026-03-02T02:00[UTC]").slot == SLOT
+    ended = running(db)
+    with write(db) as tx:
+        runs.fail(tx, ended, "w1", NOW, error_type="E", message="m", traceback=None)
+    waiting = queued(db, "alice")
+    for slot in (SLOT, "2026-03-02T02:00[UTC]"):
+        attached = queued(db, "alice", slot=slot)
+        assert (attached.id, attached.slot) == (waiting.id, SLOT)
 
 
 def test_a_later_wish_does_not_put_off_a_run(db: Database) -> None:

@@ -65,7 +65,7 @@ def test_a_worker_that_lost_its_run_can_write_nothing(
     with write(db) as tx:
         lose(tx, run)
     before = state_of(db)
-    with pytest.raises(LeaseLost), write(db) as tx:
+    with pytest.raises(LeaseLost, match="run 1 of user 'alice'"), write(db) as tx:
         attempt(tx, run)
     assert state_of(db) == before
 

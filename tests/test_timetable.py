@@ -32,6 +32,11 @@ def test_a_slot_in_the_gap_runs_at_the_first_instant_after_it() -> None:
     ]
 
 
+def test_every_minute_in_the_gap_runs_at_the_very_instant_after_it() -> None:
+    slots = compile_schedule("* 2 29 3 *", "Europe/Berlin").between(utc("2026-03-28"), utc("2026-03-30"))
+    assert [slot.at for slot in slots] == [utc("2026-03-29T01:00")] * 60
+
+
 def test_a_slot_that_happens_twice_runs_the_first_time() -> None:
     assert at("0 2 * * *", "Europe/Berlin", "2026-10-24T12:00", "2026-10-26T12:00") == [
         "25 02:00 -> 25 00:00",
@@ -84,6 +89,12 @@ def test_what_is_no_cron_expression_is_refused(cron: str) -> None:
         compile_schedule(cron, "UTC")
 
 
+def test_other_than_five_fields_are_told_what_is_expected() -> None:
+    with pytest.raises(InvalidUsage) as caught:
+        compile_schedule("0 2 * *", "UTC")
+    assert caught.value.hint == 'five fields are expected, such as "0 2 * * *": min hour day month weekday'
+
+
 @pytest.mark.parametrize(
     "zone", ["Mars/X", "", "america/new_york", "../../etc/passwd", "UTC+3", "\x00", "/etc/localtime"]
 )
@@ -95,7 +106,11 @@ def test_what_is_no_zone_is_refused(zone: str) -> None:
 def test_a_misspelt_zone_gets_a_suggestion() -> None:
     with pytest.raises(InvalidUsage) as caught:
         compile_schedule(NIGHTLY, "Europe/Berln")
+    assert str(caught.value) == "no such time zone: 'Europe/Berln'"
     assert caught.value.hint == "did you mean Europe/Berlin?"
+    with pytest.raises(InvalidUsage) as caught:
+        compile_schedule(NIGHTLY, "?")
+    assert caught.value.hint == "use an IANA name such as UTC or Europe/Berlin"
 
 
 def transitions(zone: ZoneInfo, year: int) -> list[date]:
@@ -190,6 +205,13 @@ def test_a_users_place_in_the_window_is_fixed_and_inside(user: str, seconds: int
     offset = spread_offset(user, window)
     assert offset == spread_offset(user, window)
     assert timedelta(0) <= offset < max(window, timedelta(seconds=1))
+
+
+def test_a_users_places_stay_the_same_from_version_to_version() -> None:
+    assert spread_offset("alice", timedelta(hours=4)) == timedelta(seconds=10040)
+    last, due = utc("2026-11-01"), timedelta(days=5) + timedelta(days=1.5) * 3266 / 10_000
+    assert not weekly_full_due("alice", last, last + due - timedelta(seconds=1))
+    assert weekly_full_due("alice", last, last + due)
 
 
 def test_a_herd_spreads_evenly() -> None:

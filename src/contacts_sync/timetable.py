@@ -56,14 +56,10 @@ class Timetable:
     def latest(self, instant: datetime, *, since: datetime) -> Slot | None:
         """The newest slot with since < at <= instant."""
         local = (instant + LONGEST_SHIFT).astimezone(self._zone).replace(tzinfo=None)
-        best: Slot | None = None
-        for wall in CronSim(self.cron, local, reverse=True):
-            slot = self._slot(wall)
-            if slot.at < since - LONGEST_SHIFT or (best and slot.at < best.at - LONGEST_SHIFT):
-                break
-            if since < slot.at <= instant and (best is None or slot.at > best.at):
-                best = slot
-        return best
+        for slot in (self._slot(wall) for wall in CronSim(self.cron, local, reverse=True)):
+            if slot.at <= instant:  # the first one going back: a later wall time never happens earlier
+                return slot if slot.at > since else None
+        return None
 
     def between(self, start: datetime, end: datetime) -> Iterator[Slot]:
         """The slots with start <= at < end, in order."""

@@ -42,6 +42,7 @@ def judged(status: int, content: bytes = b"", *, token: bool = False, **headers:
 
 LINK = "https://console.developers.google.com/apis/api/people.googleapis.com/overview?project=1"
 LEGACY = b'{"error": {"code": 403, "errors": [{"reason": "userRateLimitExceeded", "domain": "usageLimits"}]}}'
+LEGACY_DISABLED = b'{"error": {"errors": [{"reason": "accessNotConfigured"}]}}'
 SCOPE = body(403, "PERMISSION_DENIED", "", "ACCESS_TOKEN_SCOPE_INSUFFICIENT")
 TABLE: list[tuple[str, Callable[[], SyncError], type[SyncError]]] = [
     (
@@ -54,6 +55,7 @@ TABLE: list[tuple[str, Callable[[], SyncError], type[SyncError]]] = [
     ("rate 403", partial(judged, 403, body(403, "PERMISSION_DENIED", "", "RATE_LIMIT_EXCEEDED")), errors.QuotaExceeded),
     ("legacy rate 403", partial(judged, 403, LEGACY), errors.QuotaExceeded),
     ("other 403", partial(judged, 403, body(403, "PERMISSION_DENIED", "no")), errors.RequestRejected),
+    ("a list", partial(judged, 400, b"[]"), errors.RequestRejected),
     ("html 403", partial(judged, 403, b"<html>"), errors.RequestRejected),
     ("429", partial(judged, 429, body(429, "RESOURCE_EXHAUSTED", "Resource has been exhausted")), errors.QuotaExceeded),
     ("empty 429", partial(judged, 429), errors.QuotaExceeded),
@@ -70,7 +72,7 @@ TABLE: list[tuple[str, Callable[[], SyncError], type[SyncError]]] = [
     ("quota 403", partial(judged, 403, body(403, "RESOURCE_EXHAUSTED")), errors.QuotaExceeded),
     (
         "legacy disabled",
-        partial(judged, 403, b'{"error": {"errors": [{"reason": "accessNotConfigured"}]}}'),
+        partial(judged, 403, LEGACY_DISABLED),
         errors.OperatorTrouble,
     ),
     ("redirect", partial(judged, 302), errors.RequestRejected),
@@ -100,6 +102,7 @@ def test_the_table(answer: Callable[[], SyncError], kind: type[SyncError]) -> No
     [
         (400, body(400, "FAILED_PRECONDITION", EXPIRED, "EXPIRED_SYNC_TOKEN")),
         (400, body(400, "INVALID_ARGUMENT", EXPIRED, "EXPIRED_SYNC_TOKEN")),
+        (400, body(400, "FAILED_PRECONDITION", "", "EXPIRED_SYNC_TOKEN")),
         (400, body(400, "FAILED_PRECONDITION", EXPIRED)),
         (400, body(400, "INVALID_ARGUMENT", "Request contains an invalid argument.")),
         (410, b""),
@@ -118,6 +121,10 @@ def test_a_rejected_sync_token_is_known_in_all_its_forms_but_only_if_one_was_sen
 )
 def test_what_blames_something_else_is_no_token_trouble(content: bytes) -> None:
     assert type(judged(400, content, token=True)) is errors.RequestRejected
+
+
+def test_a_server_in_trouble_says_nothing_about_a_sync_token() -> None:
+    assert type(judged(500, body(500, "INTERNAL", "", "EXPIRED_SYNC_TOKEN"), token=True)) is errors.PassingTrouble
 
 
 @pytest.mark.parametrize(
@@ -144,6 +151,11 @@ def test_what_blames_something_else_is_no_token_trouble(content: bytes) -> None:
             faults.ENABLE_API,
         ),
         (
+            partial(judged, 403, LEGACY_DISABLED),
+            "the People API is not enabled in your Google project",
+            faults.ENABLE_API,
+        ),
+        (
             partial(judged, 403, body(403, "", "", "SERVICE_DISABLED", activationUrl=LINK)),
             "the People API is not enabled in your Google project",
             f"{faults.ENABLE_API} ({LINK})",
@@ -159,6 +171,8 @@ def test_the_wait_that_google_asks_for_comes_along() -> None:
         assert judged(status, Retry_After="20").retry_after == timedelta(seconds=20)
         assert token_error(status, Retry_After="20").retry_after == timedelta(seconds=20)
     assert judged(503, Retry_After="120").retry_after == timedelta(minutes=2)
+    assert judged(429, Retry_After="Mon, 23 Nov 2026 12:01:30 GMT").retry_after == timedelta(seconds=90)
+    assert token_error(429, Retry_After="Mon, 23 Nov 2026 12:01:30 GMT").retry_after == timedelta(seconds=90)
     assert token_error(400, Retry_After="120").retry_after == timedelta(minutes=2)
 
 
@@ -173,6 +187,7 @@ def test_a_hostile_link_is_not_repeated(link: str) -> None:
     [
         ("30", 30),
         ("0", 1),
+        ("0000000030", 30),
         ("99999999999", 3600),
         ("9" * 50, 3600),
         ("Mon, 23 Nov 2026 12:01:30 GMT", 90),
@@ -183,7 +198,7 @@ def test_retry_after_is_seconds_or_a_date_within_bounds(value: str, seconds: int
     assert faults.retry_after({"retry-after": value}, NOW) == timedelta(seconds=seconds)
 
 
-@pytest.mark.parametrize("value", ["", "soon", "-5", "1.5", "Mon, 99 Nov 2026"])
+@pytest.mark.parametrize("value", ["", "soon", "-5", "1.5", "Mon, 99 Nov 2026", "Mon, 23 Nov 2026 12:01:30 -0000"])
 def test_a_senseless_retry_after_is_none(value: str) -> None:
     assert faults.retry_after({"Retry-After": value}, NOW) is None
 
@@ -331,6 +346,8 @@ def test_a_page_token_is_blamed_only_if_one_was_sent_and_no_sync_token_with_it()
     def kind(**carried: bool) -> type[SyncError]:
         return type(faults.judge(400, {}, content, **{"carried_sync_token": False, "now": NOW, **carried}))  # type: ignore[arg-type]  # flags besides a time
 
+    rejected = faults.judge(400, {}, content, carried_sync_token=False, now=NOW, carried_page_token=True)
+    assert str(rejected) == "Google no longer takes the page token of this listing"
     assert kind(carried_page_token=True) is errors.PageTokenRejected
     assert kind(carried_page_token=True, carried_sync_token=True) is errors.SyncTokenExpired
     assert kind() is errors.RequestRejected

@@ -185,6 +185,13 @@ def test_one_statement_renews_all_leases_of_a_worker(db: Database) -> None:
     assert now_of(db, theirs) == theirs
 
 
+def test_the_lease_of_a_run_that_has_ended_is_not_renewed(db: Database) -> None:
+    run = running(db)
+    with write(db) as tx:
+        runs.fail(tx, run, "w1", NOW, error_type="E", message="m", traceback=None)
+        assert runs.renew(tx, "w1", NOW, LEASE) == 0
+
+
 def test_a_silent_workers_run_is_taken_back_and_fenced_off(db: Database) -> None:
     run = running(db)
     with write(db) as tx:
@@ -220,6 +227,7 @@ def test_a_run_whose_worker_is_dead_three_times_fails_too(db: Database) -> None:
             (run,) = runs.take_back_dead(tx, ["w1"], NOW)
         assert run.status is expected
         claimed(db)
+    assert run.finished_at == NOW
 
 
 def test_how_often_a_run_may_be_taken_back_can_be_told(db: Database) -> None:

@@ -16,8 +16,9 @@ DAY = timedelta(days=1)
 def test_an_unknown_run_is_named(db: Database) -> None:
     with read(db) as tx:
         assert runs.get(tx, 7) is None
-        with pytest.raises(UnknownItem, match="no run 7"):
+        with pytest.raises(UnknownItem, match="no run 7") as caught:
             runs.require(tx, 7)
+    assert caught.value.hint == "contacts-sync runs list"
 
 
 def test_many_runs_are_found_by_their_ids(db: Database) -> None:

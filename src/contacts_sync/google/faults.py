@@ -216,7 +216,8 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
 
 
 def _seconds(value: str) -> timedelta | None:
-    return timedelta(seconds=int(value[:9])) if re.fullmatch(r"[0-9]+", value) else None
+    found = re.fullmatch(r"0*([0-9]{1,9})[0-9]*", value)  # more digits are too long a wait anyway
+    return timedelta(seconds=int(found[1])) if found else None
 
 
 def _until(value: str, now: datetime) -> timedelta | None:

@@ -126,7 +126,7 @@ def test_a_traceback_to_keep_has_no_secret_and_no_local_variables() -> None:
         ("a\u200bb\ufeffc\u2060d\u00ade\U000e0041f", "abcdef"),
         ("\x1b\u200b[31mred", " [31mred"),
         ("a\ud800b", "a b"),
-        ("François ✓ 名前 👩\u200d🚀 می\u200cخواهم", "François ✓ 名前 👩\u200d🚀 می\u200cخواهم"),
+        ("François ✓ 名前 👩\u200d🚀 m\u200cn", "François ✓ 名前 👩\u200d🚀 m\u200cn"),
     ],
 )
 def test_what_steers_a_terminal_is_taken_out(dirty: str, clean: str) -> None:

@@ -123,11 +123,18 @@ def test_a_traceback_to_keep_has_no_secret_and_no_local_variables() -> None:
         ("\x1b[31mred\x1b[0m", "red"),
         ("a\r\nb\x00c\x9bd", "a  b c d"),
         ("abc\u202edef", "abc def"),
-        ("François ✓ 名前", "François ✓ 名前"),
+        ("a\u200bb\ufeffc\u2060d\u00ade\U000e0041f", "abcdef"),
+        ("\x1b\u200b[31mred", " [31mred"),
+        ("a\ud800b", "a b"),
+        ("François ✓ 名前 👩\u200d🚀 m\u200cn", "François ✓ 名前 👩\u200d🚀 m\u200cn"),
     ],
 )
 def test_what_steers_a_terminal_is_taken_out(dirty: str, clean: str) -> None:
     assert logs.clean(dirty) == clean
+
+
+def test_lines_of_a_traceback_stay_lines() -> None:
+    assert logs.clean_lines("a\x1b[31m\n  b\rc\n") == "a\n  b c\n"
 
 
 @given(st.text())

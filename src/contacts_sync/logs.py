@@ -35,7 +35,11 @@ _SHAPES = re.compile(
     re.VERBOSE,
 )
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_INVISIBLE = re.compile(  # but not the joiners, which Persian and emoji are written with
+    r"[\u00ad\u180e\u200b\u2060-\u2065\u206a-\u206f\ufeff\ufff9-\ufffb"
+    r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f]"
+)
 
 
 def configure(*, level: str, format: str, stream: TextIO) -> None:  # noqa: A002  (the configuration's word)
@@ -122,8 +126,15 @@ def redacted(text: str) -> str:
 
 
 def clean(text: str) -> str:
-    """The text without what could steer a terminal: escape sequences, control and bidirectional characters."""
-    return _CONTROLS.sub(" ", _ESCAPES.sub("", text))
+    """The text without what could steer a terminal or deceive its reader: escape sequences, control, bidirectional
+    and invisible characters, lone surrogates.
+    """
+    return _CONTROLS.sub(" ", _INVISIBLE.sub("", _ESCAPES.sub("", text)))
+
+
+def clean_lines(text: str) -> str:
+    """The same for text of several lines, which stay lines."""
+    return "\n".join(map(clean, text.split("\n")))
 
 
 def traceback_text(error: BaseException) -> str:
@@ -137,7 +148,7 @@ def _redact(_logger: WrappedLogger, _method: str, event: EventDict) -> MutableMa
 
 def _redacted_value(value: Any, *, keep_lines: bool) -> Any:
     if isinstance(value, str):
-        return redacted(value) if keep_lines else clean(redacted(value))
+        return clean_lines(redacted(value)) if keep_lines else clean(redacted(value))
     if isinstance(value, list | tuple):
         return [_redacted_value(item, keep_lines=keep_lines) for item in value]
     if isinstance(value, dict):

@@ -129,6 +129,16 @@ def test_labels_come_change_and_go_with_their_members(desk: Desk, google: Sandbo
     assert equal(desk, google)
 
 
+def test_a_list_without_the_labels_that_everybody_has_is_not_believed(
+    desk: Desk, google: Sandbox, account: Account
+) -> None:
+    account.add_people(3, labels=("Team",))
+    sync(desk, "alice")
+    google.faults.add("groups", faults.edited(lambda page: page.pop("contactGroups")))
+    assert sync(desk, "alice").run.attempts == 2
+    assert equal(desk, google)
+
+
 def test_a_label_made_between_the_two_listings_still_gets_its_members(
     desk: Desk, google: Sandbox, account: Account
 ) -> None:

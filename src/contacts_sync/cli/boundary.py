@@ -6,7 +6,6 @@ import io
 import json
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import pairwise
@@ -111,9 +110,15 @@ def _tell(error: ContactsSyncError, words: Sequence[str], cause: Exception) -> i
         if _wants_json(words):
             click.echo(json.dumps({"error": document(error)}))
     if _wants_traceback(words):
-        click.echo(_redacted("".join(traceback.format_exception(cause))), err=True)
+        click.echo(_traceback(cause), err=True)
     click.echo(line(error), err=True)
     return error.exit_code
+
+
+def _traceback(cause: Exception) -> str:
+    from contacts_sync.logs import clean_lines, traceback_text
+
+    return clean_lines(traceback_text(cause))
 
 
 def _wants_json(words: Sequence[str]) -> bool:

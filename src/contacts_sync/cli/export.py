@@ -104,8 +104,10 @@ def _refuse_existing(target: Path, *, force: bool) -> None:
 
 
 def _make(directory: Path) -> None:
+    from contacts_sync.new_file import make_directories
+
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directories(directory)
     except OSError as error:
         raise ExportRefused(f"{directory} can't be made: {error.strerror}", hint="choose another --output") from None
 

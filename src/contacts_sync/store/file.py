@@ -10,6 +10,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from contacts_sync.errors import StoreUnavailable, StoreUnusable
+from contacts_sync.new_file import make_directories
 from contacts_sync.store import dialect
 
 MAGIC = b"SQLite format 3\0"
@@ -48,7 +49,7 @@ def create(path: Path, fill: Callable[[Path], None]) -> None:
     """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        _make_directories(path.parent)
+        make_directories(path.parent)
         os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         try:
             draft.chmod(0o600)
@@ -59,13 +60,6 @@ def create(path: Path, fill: Callable[[Path], None]) -> None:
             draft.unlink()
     except OSError as error:
         raise _unreachable(path, error) from error
-
-
-def _make_directories(directory: Path) -> None:
-    missing = [parent for parent in (directory, *directory.parents) if not parent.exists()]
-    for parent in reversed(missing):
-        with suppress(FileExistsError):
-            parent.mkdir(mode=0o700)
 
 
 def _format(draft: Path) -> None:

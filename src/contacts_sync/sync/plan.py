@@ -18,6 +18,8 @@ from contacts_sync.model import (
     Person,
 )
 
+SYSTEM = "system"
+
 
 @dataclass(frozen=True, slots=True)
 class PagePlan:
@@ -168,6 +170,13 @@ def plan_groups(known: Iterable[KnownGroup], listed: Iterable[Group]) -> GroupCh
         ),
         removals=tuple(row.id for name, row in rows.items() if name not in fresh),
     )
+
+
+def lacks_googles_own(known: Iterable[KnownGroup], listed: Iterable[Group]) -> bool:
+    """True if the labels that every account has (`myContacts`, `starred`) were listed once and no longer are: whoever
+    answers so knows nothing of this account, and believing it would take all memberships away.
+    """
+    return any(row.group_type == SYSTEM for row in known) and not any(one.group_type == SYSTEM for one in listed)
 
 
 def _differs(row: KnownGroup, group: Group) -> bool:

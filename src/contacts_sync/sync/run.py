@@ -109,7 +109,10 @@ class _Claim:
         user_id = self._run.user_id
         listed = self._access.call(lambda token: people.fetch_groups(self._desk.people, token, user_id=user_id))
         with read(self._desk.db) as tx:
-            changes = plan.plan_groups(contacts.known_groups(tx, user_id), listed.groups)
+            known = contacts.known_groups(tx, user_id)
+        if plan.lacks_googles_own(known, listed.groups):
+            raise PassingTrouble("Google's list of labels lacks those that every account has")
+        changes = plan.plan_groups(known, listed.groups)
         additions = replace(changes, removals=())
         with fenced(self._desk, self._run, additions.counters) as tx:
             contacts.apply_groups(tx, user_id, additions, self._desk.clock())

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from contacts_sync.model import RunKind, RunStatus, Schedule, Trigger
+from contacts_sync.model import OwnSchedule, RunKind, RunStatus, Schedule, Trigger
 from contacts_sync.store import connections, health, runs, workload
 from contacts_sync.store.engine import Database, read, write
 from contacts_sync.store.health import Deadline, Sign, Want, Yardstick
@@ -62,7 +62,7 @@ def test_failures_dead_grants_and_unreadable_schedules_show(db: Database) -> Non
     failed(db, "bob", error="MassDeletion")
     with write(db) as tx:
         connections.needs_reauth(tx, "cyd", "revoked")
-        connections.set_schedule(tx, "dan", "nonsense", None, now=NOW)
+        connections.set_schedule(tx, "dan", OwnSchedule("nonsense"), now=NOW)
     fresh = Sign.NEVER | Sign.STALE
     assert signs(db) == {
         "alice": fresh | Sign.FAILING,
@@ -91,7 +91,7 @@ def test_a_disconnected_user_is_not_counted(db: Database) -> None:
 def test_a_schedule_of_ones_own_has_its_own_deadline(db: Database) -> None:
     connected(db, "alice", "bob", now=NOW - DAY)
     with write(db) as tx:
-        connections.set_schedule(tx, "bob", HOURLY.cron, HOURLY.timezone, now=NOW - DAY)
+        connections.set_schedule(tx, "bob", OwnSchedule(HOURLY.cron, HOURLY.timezone), now=NOW - DAY)
     succeeded(db, "alice", "bob", at=NOW - HOUR)
     assert signs(db) == {"alice": Sign(0), "bob": Sign.OVERDUE}
     with read(db) as tx:

@@ -17,7 +17,7 @@ from contacts_sync.daemon.liveness import alive
 from contacts_sync.daemon.reconcile import effective
 from contacts_sync.errors import KeyProblem, UnreadableGrant, typed
 from contacts_sync.model import ConnectionStatus, SealedGrant
-from contacts_sync.store import connections, migrate, nodes, runs, shared_clock
+from contacts_sync.store import connections, interval_schedules, migrate, nodes, runs, shared_clock
 from contacts_sync.store.engine import Database, read
 from contacts_sync.sync.desk import Desk
 from contacts_sync.sync.livecheck import try_grant
@@ -99,7 +99,10 @@ def _schedules(config: Config, db: Database) -> Finding:
     at, default = now(), default_schedule(config)
     with read(db) as tx:
         known = [one for one in connections.every(tx) if one.status is ConnectionStatus.CONNECTED]
-    planned = {one.user_id: next_run(one, effective(one, default), at, config) for one in known}
+        intervals = interval_schedules.every(tx)
+    planned = {
+        one.user_id: next_run(one, effective(one, default), intervals.get(one.user_id), at, config) for one in known
+    }
     broken = [user for user, (_, why) in planned.items() if why is not None]
     if broken:
         hint = f"contacts-sync schedule set --cron '0 2 * * *' {typed(broken[0])}"

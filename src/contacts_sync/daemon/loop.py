@@ -136,6 +136,8 @@ class Loop:
             self._planner.refresh()
         self._crew.put_back_unrecorded()
         queued = self._planner.queue_fired(self._desk.clock())
+        if self._is_due("intervals", self._config.daemon.poll_interval):
+            queued += self._planner.queue_due(self._desk.clock())
         if woken or queued or self._is_due("claim", self._config.daemon.poll_interval):
             self._claim()
         self._every("tidy", TIDY_EVERY, self._tidy)
@@ -147,8 +149,7 @@ class Loop:
     def _beat(self) -> None:
         self.pulse.taken_back += len(workers.beat(self._desk, self._node))
         with read(self._desk.db) as tx:
-            queued = runs.queued(tx)
-        at = self._planner.next_at
+            queued, at = runs.queued(tx), self._planner.next_at(tx)
         due = f"{at:%Y-%m-%d %H:%M:%SZ}" if at else "none"
         tell_systemd(f"STATUS={self._planner.users} users, {queued} queued, {self._crew.busy} running, next run {due}")
 
@@ -157,7 +158,7 @@ class Loop:
         ahead = _wall_ahead(self._desk.clock())
         if ahead < self._wall_ahead - SET_BACK:
             log.warning("clock_set_back", seconds=round((self._wall_ahead - ahead).total_seconds()))
-            self._planner.plan_anew()
+            self._planner.plan_anew(self._desk.clock())
         self._wall_ahead = ahead
         self._planner.look_again()
 

@@ -181,7 +181,8 @@ def _warn_of_testing(grant: Grant) -> None:
 def _tell(config: Config, db: Database, connection: Connection, run: Run, *, as_json: bool) -> None:
     from contacts_sync.cli.hands import daemon_lives
     from contacts_sync.cli.output import instant, print_json, say
-    from contacts_sync.cli.timing import default_schedule, in_words, next_run
+    from contacts_sync.cli.timing import default_schedule
+    from contacts_sync.daemon.agenda import in_words, next_run
     from contacts_sync.daemon.reconcile import effective
     from contacts_sync.errors import typed
     from contacts_sync.store import interval_schedules
@@ -194,7 +195,7 @@ def _tell(config: Config, db: Database, connection: Connection, run: Run, *, as_
     schedule = effective(connection, default_schedule(config))
     with read(db) as tx:
         at_intervals = interval_schedules.get(tx, user)
-    at, _ = next_run(connection, schedule, at_intervals, now(), config)
+    at, _ = next_run(connection, schedule, at_intervals, now(), config.schedule.spread)
     say(f"{user} is connected to {account}; a full sync is queued (run {run.id})")
     say(f"from now on: {in_words(connection, schedule, at_intervals)}, in {schedule.timezone}, first at {instant(at)}")
     if daemon_lives(config, db):

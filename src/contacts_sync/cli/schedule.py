@@ -20,6 +20,7 @@ from contacts_sync.cli.frame import (
     users_argument,
 )
 from contacts_sync.cli.schedule_explain import command as explain
+from contacts_sync.cli.schedule_plan import command as plan
 from contacts_sync.cli.schedule_preview import command as preview
 from contacts_sync.cli.schedule_words import WAYS, ScheduleWords, schedule_options
 from contacts_sync.errors import InvalidUsage
@@ -40,6 +41,7 @@ def command() -> None:
 
 
 command.add_command(explain)
+command.add_command(plan)
 command.add_command(preview)
 
 
@@ -86,11 +88,12 @@ def _rows(tx: Transaction, found: Sequence[Connection], config: Config) -> list[
 def _row(connection: Connection, at_intervals: IntervalSchedule | None, config: Config) -> dict[str, Any]:
     """A user's schedule as JSON shows it, with the next run in UTC and on the clock of the schedule's zone."""
     from contacts_sync.cli.output import instant
-    from contacts_sync.cli.timing import default_schedule, in_zone, next_run, schedule_document
+    from contacts_sync.cli.timing import default_schedule, in_zone, schedule_document
+    from contacts_sync.daemon.agenda import next_run
     from contacts_sync.daemon.reconcile import effective
 
     schedule = effective(connection, default_schedule(config))
-    at, broken = next_run(connection, schedule, at_intervals, now(), config)
+    at, broken = next_run(connection, schedule, at_intervals, now(), config.schedule.spread)
     return {
         **schedule_document(connection, schedule, at_intervals),
         "next_run_at": instant(at),

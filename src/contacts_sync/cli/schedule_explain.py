@@ -40,13 +40,14 @@ def command(frame: Frame, user_id: str, as_json: bool) -> None:
 
 def _explained(tx: Transaction, connection: Connection, config: Config) -> dict[str, Any]:
     from contacts_sync.cli.output import instant
-    from contacts_sync.cli.timing import default_schedule, in_zone, next_run, schedule_document
+    from contacts_sync.cli.timing import default_schedule, in_zone, schedule_document
+    from contacts_sync.daemon.agenda import next_run
     from contacts_sync.daemon.reconcile import effective
     from contacts_sync.store import interval_schedules
 
     schedule = effective(connection, default_schedule(config))
     at_intervals = interval_schedules.get(tx, connection.user_id)
-    at, broken = next_run(connection, schedule, at_intervals, now(), config)
+    at, broken = next_run(connection, schedule, at_intervals, now(), config.schedule.spread)
     return {
         **schedule_document(connection, schedule, at_intervals),
         "status": str(connection.status),
@@ -67,7 +68,7 @@ def _explanation(
     """`next 2026-11-25 03:12 Europe/Berlin: adaptive, 5 quiet runs, interval 36 h`."""
     from zoneinfo import ZoneInfo
 
-    from contacts_sync.cli.timing import in_words, spelled
+    from contacts_sync.daemon.agenda import in_words, spelled
     from contacts_sync.timetable import spread_offset
 
     why = in_words(connection, schedule, at_intervals)

@@ -51,6 +51,16 @@ def due(tx: Transaction, now: datetime, limit: int) -> list[IntervalSchedule]:
     return [_schedule(row) for row in tx.execute(query).mappings()]
 
 
+def herds(tx: Transaction, until: datetime) -> list[tuple[IntervalSchedule, int]]:
+    """Whose next slot comes before `until`: nameless schedules with the same slots, and how many users have each."""
+    alike = (table.c.next_slot_at, table.c.interval_minutes, table.c.hourly_until)
+    query = select(*alike, func.count()).where(table.c.next_slot_at < until).group_by(*alike)
+    return [
+        (IntervalSchedule("", None, _span(minutes), 0, hourly_until, at, at, None), users)
+        for at, minutes, hourly_until, users in tx.execute(query)
+    ]
+
+
 def ahead(tx: Transaction, now: datetime) -> list[IntervalSchedule]:
     """Those whose latest slot lies ahead: the clock was set back since, or was wrong."""
     farthest = now + intervals.LONGEST

@@ -27,6 +27,7 @@ from contacts_sync.sync.desk import Desk
 log = structlog.get_logger()
 
 SHORTEST_LOOK = timedelta(milliseconds=250)  # how soon a signal is noticed
+LOOK_FOR_DUE = timedelta(seconds=1)  # users at intervals, of whom the store knows
 LOOK_AGAIN = timedelta(seconds=20)  # how long a suspended host or a stepped clock can go unnoticed
 TIDY_EVERY = timedelta(hours=1)
 SET_BACK = timedelta(minutes=1)
@@ -136,7 +137,7 @@ class Loop:
             self._planner.refresh()
         self._crew.put_back_unrecorded()
         queued = self._planner.queue_fired(self._desk.clock())
-        if self._is_due("intervals", self._config.daemon.poll_interval):
+        if self._is_due("intervals", LOOK_FOR_DUE):
             queued += self._planner.queue_due(self._desk.clock())
         if woken or queued or self._is_due("claim", self._config.daemon.poll_interval):
             self._claim()

@@ -72,19 +72,12 @@ class Planner:
         self._due.clear()  # only now: a store in trouble must not lose a firing
         return created
 
-    def queue_due(self, now: datetime, trigger: Trigger = Trigger.SCHEDULE) -> int:
-        """Queue a run for every user who is due at intervals; the answer is how many runs are new.
+    def queue_due(self, now: datetime) -> int:
+        """Queue a run for users who are due at intervals, a batch at a time; the answer is how many runs are new.
 
         The store knows who is due: each run, wherever it ends, moves its user's next slot.
         """
-        created = 0
-        while due := self._due_at_intervals(now):
-            moves = [(one, *intervals.queued(one, now)) for one in due]
-            items = [_at_interval(before.user_id, slot, trigger) for before, slot, _ in moves]
-            with write(self._db) as tx:
-                created += runs.enqueue_many(tx, items, now)
-                interval_schedules.move_on(tx, [(before, after) for before, _, after in moves])
-        return created
+        return self._queue_at_intervals(self._due_at_intervals(now), now, Trigger.SCHEDULE)
 
     @property
     def users(self) -> int:
@@ -134,13 +127,25 @@ class Planner:
             if (timetable := self._scheduler.timetable_of(connection.user_id))
             and (slot := _missed(timetable, connection, covered.get(connection.user_id), now))
         ]
-        queued = self._queue(items, now) + self.queue_due(now, Trigger.CATCH_UP)
+        queued = self._queue(items, now)
+        while due := self._due_at_intervals(now):
+            queued += self._queue_at_intervals(due, now, Trigger.CATCH_UP)
         if queued:
             log.info("missed_runs_queued", users=queued)
 
     def _due_at_intervals(self, now: datetime) -> list[IntervalSchedule]:
         with read(self._db) as tx:
             return interval_schedules.due(tx, now, LONGEST_BATCH)
+
+    def _queue_at_intervals(self, due: Iterable[IntervalSchedule], now: datetime, trigger: Trigger) -> int:
+        moves = [(one, *intervals.queued(one, now)) for one in due]
+        if not moves:
+            return 0
+        items = [_at_interval(before.user_id, slot, trigger) for before, slot, _ in moves]
+        with write(self._db) as tx:
+            created = runs.enqueue_many(tx, items, now)
+            interval_schedules.move_on(tx, [(before, after) for before, _, after in moves])
+        return created
 
     def _leave_out_missed(self, now: datetime) -> None:
         while due := self._due_at_intervals(now):

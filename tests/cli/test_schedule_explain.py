@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -33,11 +33,11 @@ def explained(operator: Operator, **settings: str) -> dict[str, Any]:
     return found
 
 
-def given(operator: Operator, own: OwnSchedule) -> None:
+def given(operator: Operator, own: OwnSchedule, since: datetime | None = None) -> None:
     with store(operator) as db:
         connected(db, "alice", now=now())
         with write(db) as tx:
-            connections.set_schedule(tx, "alice", own, now=now())
+            connections.set_schedule(tx, "alice", own, now=since or now())
 
 
 @pytest.mark.parametrize(
@@ -61,6 +61,11 @@ def test_each_kind_says_when_and_why_then(operator: Operator, own: OwnSchedule, 
 def test_the_place_in_the_spread_is_told(operator: Operator) -> None:
     given(operator, OwnSchedule())
     assert "into schedule.spread" in explained(operator, SCHEDULE__SPREAD="4h")["explanation"]
+
+
+def test_what_no_daemon_has_queued_is_due_since_then(operator: Operator) -> None:
+    given(operator, OwnSchedule(bounds=Bounds(HOUR, HOUR)), since=now() - 3 * HOUR)
+    assert explained(operator)["explanation"].startswith("due since 20")
 
 
 def test_the_first_day_is_told(operator: Operator) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from queue import SimpleQueue
 from typing import Any
@@ -12,7 +13,7 @@ from contacts_sync.daemon.planner import Planner
 from contacts_sync.daemon.scheduler import Scheduler
 from contacts_sync.model import Bounds, IntervalSchedule, OwnSchedule
 from contacts_sync.sections import Schedule
-from contacts_sync.store import connections, interval_schedules
+from contacts_sync.store import connections, interval_schedules, runs
 from contacts_sync.store.engine import Database, read, write
 from tests.inside import rows
 from tests.store.given import NOW, claimed, connected
@@ -96,3 +97,33 @@ def test_after_a_clock_that_ran_ahead_the_user_is_due_again_soon(alice: Database
     mine.queue_due(NOW + 900 * DAY)
     mine.plan_anew(NOW)
     assert NOW < due_at(alice) <= NOW + DAY
+
+
+def test_daemons_that_look_while_runs_end_lose_no_slot_and_double_none(db: Database) -> None:
+    users = [f"u{number}" for number in range(20)]
+    connected(db, *users)
+    with write(db) as tx:
+        for user in users:
+            connections.set_schedule(tx, user, OwnSchedule(bounds=Bounds(HOUR, HOUR)), now=NOW)
+    one, other = planner(db), planner(db)
+    with ThreadPoolExecutor(3) as pool:
+        for hour in range(1, 6):
+            now = NOW + hour * HOUR
+            created = [pool.submit(mine.queue_due, now) for mine in (one, other)]
+            while end_runs(db, now) or not all(look.done() for look in created):
+                pass
+            assert sum(look.result() for look in created) == len(users)
+            end_runs(db, now)
+    ((slots, ended),) = rows(
+        db, "SELECT count(DISTINCT user_id || slot), count(*) FROM sync_runs WHERE status = 'succeeded'"
+    )
+    assert (slots, ended) == (5 * len(users), 5 * len(users))
+
+
+def end_runs(db: Database, now: datetime) -> int:
+    """Claim what is due and let it succeed, as workers do."""
+    mine = claimed(db, now=now)
+    for run in mine:
+        with write(db) as tx:
+            runs.succeed(tx, run, "w1", now, contacts_sync_token="c", groups_sync_token="g", fingerprint="f")
+    return len(mine)

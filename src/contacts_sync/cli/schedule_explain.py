@@ -79,7 +79,8 @@ def _explanation(
         why = f"hourly for the first day; from then on {why}"
     elif by_crontab and (offset := spread_offset(connection.user_id, spread)):
         why += f", {spelled(offset)} into schedule.spread"
-    return f"next {at.astimezone(ZoneInfo(schedule.timezone)):%Y-%m-%d %H:%M} {schedule.timezone}: {why}"
+    when = "next" if at > now() else "due since"  # by a daemon that doesn't run
+    return f"{when} {at.astimezone(ZoneInfo(schedule.timezone)):%Y-%m-%d %H:%M} {schedule.timezone}: {why}"
 
 
 def _note(tx: Transaction, connection: Connection, broken: str | None, config: Config) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,17 +21,13 @@ from contacts_sync.cli.frame import (
 from contacts_sync.cli.schedule_explain import command as explain
 from contacts_sync.cli.schedule_plan import command as plan
 from contacts_sync.cli.schedule_preview import command as preview
-from contacts_sync.cli.schedule_words import WAYS, ScheduleWords, schedule_options
+from contacts_sync.cli.schedule_words import HINT, WAYS, ScheduleWords, schedule_options
 from contacts_sync.errors import InvalidUsage
 
 if TYPE_CHECKING:
     from contacts_sync.config import Config
     from contacts_sync.model import Connection, IntervalSchedule
     from contacts_sync.store.engine import Database, Transaction
-
-FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2199, 12, 31)
-FARTHEST = timedelta(days=2)  # no wall time is farther than this from the same wall time in UTC
-SET_HELP = "contacts-sync schedule set --help"
 
 
 @click.group("schedule")
@@ -141,9 +136,9 @@ def set_(frame: Frame, user_ids: tuple[str, ...], everybody: bool, words: Schedu
               contacts-sync schedule set alice bob --every 6h
     """
     if bool(user_ids) == everybody:
-        raise InvalidUsage("whose schedule? give USERs, or --all", hint=SET_HELP)
+        raise InvalidUsage("whose schedule? give USERs, or --all", hint=HINT)
     if not words.names_way:
-        raise InvalidUsage(f"which schedule? give one of {', '.join(WAYS)}", hint=SET_HELP)
+        raise InvalidUsage(f"which schedule? give one of {', '.join(WAYS)}", hint=HINT)
     from contacts_sync.store.chunks import chunks
 
     config = frame.config()

@@ -39,6 +39,7 @@ OPTIONS = {
     ),
 }
 WAYS = ("--cron", "--every", "--daily-at", "--off-hours", "--adaptive")
+HINT = "contacts-sync schedule set --help"
 SHORTEST, USUALLY_LONGEST = "1h", "2d"
 
 
@@ -125,9 +126,6 @@ class ScheduleWords:
         if shortest > longest:
             raise InvalidUsage(f"--min {least} is longer than --max {most}", hint=HINT)
         return Bounds(shortest, longest)
-
-
-HINT = "contacts-sync schedule set --help"
 
 
 def whole_minutes(option: str, text: str, *, most: timedelta) -> timedelta:

@@ -19,6 +19,8 @@ from contacts_sync.store.transactions import Transaction
 MINUTE = timedelta(minutes=1)
 MINUTES = ("shortest_minutes", "longest_minutes", "interval_minutes")
 MOVING = ("hourly_until", "slot_at", "next_slot_at", "owed_since")
+ONE = select(table).where(table.c.user_id == bindparam("of_user"))  # made once: every run asks
+ONE_LOCKED = ONE.with_for_update()
 AS_THEY_ARE = ("user_id", "quiet_runs", *MOVING)
 
 # -- reading
@@ -26,7 +28,7 @@ AS_THEY_ARE = ("user_id", "quiet_runs", *MOVING)
 
 def get(tx: Transaction, user_id: str) -> IntervalSchedule | None:
     """A user's schedule; None for one of crontab's whose first day is over."""
-    row = tx.execute(select(table).where(table.c.user_id == user_id)).mappings().first()
+    row = tx.execute(ONE, {"of_user": user_id}).mappings().first()
     return _schedule(row) if row else None
 
 
@@ -114,8 +116,7 @@ def note_success(tx: Transaction, run: Run, now: datetime) -> None:
 
     The first sync after a connect changes everything, and tells nothing.
     """
-    mine = select(table).where(table.c.user_id == run.user_id).with_for_update()
-    row = tx.execute(mine).mappings().first()
+    row = tx.execute(ONE_LOCKED, {"of_user": run.user_id}).mappings().first()
     if row is None:
         return
     changed = run.trigger is not Trigger.CONNECT and run.counters != Counters()

@@ -48,7 +48,7 @@ ROOMS = {
     "cryptography": ("vault",),
     "flask": ("web",),
     "jinja2": ("web",),
-    "jwt": ("google.service_account",),
+    "jwt": ("google.identity", "google.service_account"),
     "msgspec": ("google.carried", "google.wire", "vault"),
     "oauthlib": ("google",),
     "markupsafe": ("web",),

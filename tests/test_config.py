@@ -156,6 +156,11 @@ def test_a_secret_is_never_shown(tmp_path: Path) -> None:
     assert "GOCSPX" not in repr(loaded)
 
 
+def test_a_password_in_a_url_of_the_wrong_kind_is_not_shown(tmp_path: Path) -> None:
+    path = written(tmp_path, '[database]\nurl = ["postgresql://me:canary@/x"]\n')
+    assert "canary" not in problems(path)[0]
+
+
 @given(st.integers(0, 10_000), st.sampled_from(["ms", "s", "m", "h", "d"]))
 def test_a_duration_survives_being_written_down(number: int, unit: str) -> None:
     duration = config.parse_duration(f"{number}{unit}")
@@ -199,3 +204,19 @@ def test_no_secret_is_shown() -> None:
     )
     assert not [one for one in found.values() if "canary" in one.value]
     assert found["database.url"].value == "postgresql://me:***@db.example/x"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://me:can/ary@db.example/x", "postgresql://me:***@db.example/x"),
+        (
+            "postgresql://db.example/x?user=me&password=canary&port=1",
+            "postgresql://db.example/x?user=me&password=***&port=1",
+        ),
+        ("postgresql://db.example/x?sslpassword=canary", "postgresql://db.example/x?sslpassword=***"),
+        ("postgresql://me@db.example/x", "postgresql://me@db.example/x"),
+    ],
+)
+def test_a_password_is_masked_wherever_a_url_may_have_it(url: str, shown: str) -> None:
+    assert in_force({"CONTACTS_SYNC_DATABASE__URL": url})["database.url"].value == shown

@@ -54,6 +54,13 @@ def test_a_remembered_value_is_hidden_whatever_it_looks_like() -> None:
     assert "plain-looking" not in stream.getvalue()
 
 
+def test_the_operators_secret_is_hidden_however_many_users_there_are() -> None:
+    logs.remember("the-operators-secret", lasting=True)
+    for number in range(1000):
+        logs.remember(f"a-users-secret-{number}")
+    assert logs.redacted("the-operators-secret a-users-secret-999") == f"{logs.HIDDEN} {logs.HIDDEN}"
+
+
 def test_form_values_are_hidden_and_their_names_kept() -> None:
     text = logs.redacted("POST refresh_token=abc&client_secret=def&grant_type=refresh_token Bearer xyz")
     assert text == "POST refresh_token=[hidden]&client_secret=[hidden]&grant_type=refresh_token Bearer [hidden]"

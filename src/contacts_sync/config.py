@@ -50,6 +50,7 @@ __all__ = [
 PREFIX = "CONTACTS_SYNC_"
 APPLICATION = "contacts-sync"
 MASK = "***"
+PASSWORD = re.compile(r"(?P<before>://[^/@:]*:)[^@]*(?=@)|(?P<name>[?&]\w*password=)[^&\"]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +131,8 @@ def _shown(key: Key, value: object) -> str:
 
 
 def _masked_url(url: str) -> str:
-    """A database URL or a proxy may carry a password."""
-    return re.sub(r"(://[^/@:]*:)[^/]*@", rf"\1{MASK}@", url)
+    """A database URL or a proxy may carry a password, before the host or as a parameter."""
+    return PASSWORD.sub(lambda found: (found["before"] or found["name"]) + MASK, url)
 
 
 def _find(environ: Mapping[str, str]) -> Path | None:
@@ -202,7 +203,7 @@ def _read(key: Key, found: _Found | None, problems: list[str]) -> Any:
     try:
         return key.read(found.value)
     except ValueError as error:
-        shown = "a value" if key.secret else json.dumps(found.value, default=str)
+        shown = "a value" if key.secret else _masked_url(json.dumps(found.value, default=str))
         problems.append(f"{found.origin}: {key.name} is {shown}, expected {error}")
         return key.read(key.default)
 

@@ -181,6 +181,10 @@ class DeadlineExceeded(SyncError):
     """The run took longer than `sync.run_deadline`."""
 
 
+class AccountMismatch(SyncError):
+    """What came is another Google account's: none of it is written."""
+
+
 class RunAbandoned(SyncError):
     """The run was started again and again without an end: it kills its worker."""
 

@@ -24,7 +24,8 @@ TALKATIVE = (
 SHORTEST_SECRET = 8
 PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (0, 7))  # syslog's
 
-_known: deque[str] = deque(maxlen=256)
+_known: deque[str] = deque(maxlen=256)  # of users: the ones that were used last
+_lasting: set[str] = set()  # of the operator
 
 _SHAPES = re.compile(
     r"""ya29\.[\w.-]+ | 1//[\w-]{10,} | 4/0A[\w-]{10,} | GOCSPX-[\w-]+ | gAAAA[\w=-]{20,}
@@ -103,15 +104,19 @@ def set_level(level: str) -> None:
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)  # a lost connection is told by who needed it
 
 
-def remember(secret: str) -> None:
-    """From now on this value is hidden wherever it turns up, whatever it looks like."""
-    if len(secret) >= SHORTEST_SECRET and secret not in _known:
+def remember(secret: str, *, lasting: bool = False) -> None:
+    """From now on this value is hidden wherever it turns up, whatever it looks like. `lasting`: however many follow."""
+    if len(secret) < SHORTEST_SECRET or secret in _known:
+        return
+    if lasting:
+        _lasting.add(secret)
+    else:
         _known.append(secret)
 
 
 def redacted(text: str) -> str:
     """The text without anything that is, or looks like, a secret."""
-    for secret in tuple(_known):
+    for secret in (*_lasting, *_known):
         text = text.replace(secret, HIDDEN)
     return _SHAPES.sub(lambda found: (found["keep"] or "") + HIDDEN, text)
 

@@ -11,9 +11,9 @@ from contacts_sync.settings import Address
 
 @dataclass(frozen=True, slots=True)
 class DatabaseSettings:
-    """Where the store is."""
+    """Where the store is. The URL may carry a password."""
 
-    url: str
+    url: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

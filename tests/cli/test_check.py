@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from contacts_sync import vault
+from contacts_sync import logs, vault
 from contacts_sync.cli.check_google import clock
 from contacts_sync.cli.check_host import disk, unit
+from contacts_sync.cli.findings import looked
+from contacts_sync.errors import ContactsSyncError
 from contacts_sync.model import OwnSchedule, Pause
 from contacts_sync.store import connections, nodes
 from contacts_sync.store.engine import write
@@ -172,3 +174,13 @@ def test_a_clock_that_is_far_off_is_told(operator: Operator) -> None:
         operator.environ["CONTACTS_SYNC_GOOGLE__ENDPOINTS__PEOPLE"] = f"http://127.0.0.1:{server.server_port}"
         assert checks(operator, code=1).keys() == {"clock"}
         server.shutdown()
+
+
+def test_a_finding_repeats_no_secret() -> None:
+    logs.remember("the-client-secret", lasting=True)
+    found = looked("grant", lambda: _refuse("Google refuses the-client-secret", hint="change the-client-secret"))
+    assert "the-client-secret" not in f"{found.line}{found.document}"
+
+
+def _refuse(message: str, *, hint: str) -> str:
+    raise ContactsSyncError(message, hint=hint)

@@ -24,8 +24,9 @@ def test_only_connected_users_are_wanted() -> None:
         connection("a"),
         connection("b", status="needs_reauth"),
         connection("c", status="disconnected"),
+        connection("d"),
     ]
-    assert set(wanted(everyone, DEFAULT).timetables) == {"a"}
+    assert set(wanted(everyone, DEFAULT).timetables) == {"a", "d"}
 
 
 def test_a_broken_schedule_is_told_and_stops_nobody() -> None:

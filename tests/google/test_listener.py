@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -63,6 +64,13 @@ def test_the_browser_brings_the_code_and_sees_a_plain_page(waiting: Waiting) -> 
 def test_a_refusal_ends_the_wait(waiting: Waiting) -> None:
     assert visit(waiting.consent, error="access_denied").status_code == 400
     assert isinstance(waiting.end(), ConsentFailed)
+
+
+def test_the_first_answer_counts_however_often_it_comes(waiting: Waiting) -> None:
+    visit(waiting.consent, code="4/0Afirst")
+    with suppress(requests.RequestException):  # nobody answers any more
+        requests.get(f"{waiting.consent.redirect_uri}?state={waiting.consent.state}&code=4%2F0Asecond", timeout=0.5)
+    assert waiting.end() == "4/0Afirst"
 
 
 def test_strangers_are_turned_away_and_the_wait_goes_on(waiting: Waiting) -> None:

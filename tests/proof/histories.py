@@ -95,6 +95,7 @@ class User:
     since: int = 0  # runs that have begun since
     untouched: bool = False  # whether nobody meddled: what was counted then is exact
     true: bool = False
+    deceived: bool = False  # by a listing that was falsified: only the next full one can tell
     parked: int = 0  # the run that waits for an approval
 
 
@@ -354,8 +355,10 @@ class Histories(RuleBasedStateMachine):
         self.place.counted[str(outcome.run.status)] += 1
         user.parked = outcome.run.id if outcome.run.error_type == "MassDeletion" else 0
         assert outcome.error is None or isinstance(outcome.error, ContactsSyncError), outcome.error
-        if outcome.run.status is RunStatus.SUCCEEDED and compare:
-            self._agrees(user, before)
+        if outcome.run.status is RunStatus.SUCCEEDED:
+            user.deceived = self._tampered(user) or (user.deceived and outcome.run.kind is RunKind.INCREMENTAL)
+            if compare and not user.deceived:
+                self._agrees(user, before)
         return outcome
 
     def _probe(self) -> None:
@@ -366,8 +369,6 @@ class Histories(RuleBasedStateMachine):
             self.clock.now = max(self.clock.now, pause.next_probe_at)
 
     def _agrees(self, user: User, before: Counter[str]) -> None:
-        if self._tampered(user):
-            return
         assert copy_of(self.db, user.name) == world_of(self.google, user.account.email)
         found = rows(self.db, IDS, user=user.name)
         people = {source: (id_, etag) for id_, source, etag in found}
@@ -408,7 +409,7 @@ class Histories(RuleBasedStateMachine):
         for _ in range(3):
             if not self._is_connected(user):
                 self._connect(user)
-            outcome = self._run(user, self._queue(user))
+            outcome = self._run(user, self._queue(user, full=user.deceived))
             if user.parked:
                 self._approve(user)
             elif outcome and outcome.error is None and user.true:

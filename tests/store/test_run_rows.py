@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from contacts_sync.errors import UnknownItem
-from contacts_sync.model import RunStatus
+from contacts_sync.model import End, RunStatus
 from contacts_sync.store import runs
 from contacts_sync.store.engine import Database, read, write
 from tests.store.given import NOW, claimed, connected, queued, running
@@ -90,3 +90,16 @@ def test_an_approval_is_found_by_what_it_approves(db: Database) -> None:
     with read(db) as tx:
         assert runs.approval_of(tx, 7) == approval
         assert runs.approval_of(tx, 8) is None
+
+
+def test_the_newest_ends_come_first_whoevers_they_are(db: Database) -> None:
+    runs_of = {user: running(db, user) for user in ("a", "b", "c")}
+    queued(db, "d")
+    with write(db) as tx:
+        runs.fail(tx, runs_of["a"], "w1", NOW + DAY, error_type="E", message="m", traceback=None)
+        runs.succeed(tx, runs_of["b"], "w1", NOW, contacts_sync_token=None, groups_sync_token=None, fingerprint="f")
+        runs.cancel(tx, "c", NOW)
+    newest, older = End("a", "E", NOW + DAY), End("b", None, NOW)
+    with read(db) as tx:
+        assert runs.latest_ends(tx, 9) == [newest, older]
+        assert runs.latest_ends(tx, 1) == [newest]

@@ -162,7 +162,7 @@ def _consenting(desk: Desk, grant: Grant) -> Account:
 
     try:
         return oauth.account(desk.transport, desk.oauth, grant)
-    except ContactsSyncError:
+    except (ContactsSyncError, KeyboardInterrupt):
         oauth.revoke_quietly(desk.transport, desk.oauth, grant)
         raise
 

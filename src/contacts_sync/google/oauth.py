@@ -25,6 +25,7 @@ from requests_oauthlib import OAuth2Session
 from contacts_sync.errors import ConsentFailed, GrantRejected, PassingTrouble, SyncError
 from contacts_sync.google import faults
 from contacts_sync.google.http import TRANSPORT_TROUBLE, Transport, get, post_form, prepare, whole_body
+from contacts_sync.google.identity import refuse_another_account
 from contacts_sync.model import Account, Grant
 
 CONTACTS_SCOPE = "https://www.googleapis.com/auth/contacts.readonly"
@@ -184,10 +185,11 @@ def revoke_quietly(transport: Transport, client: OAuthClient, grant: Grant) -> N
         log.warning("grant_not_revoked", error=error.message)
 
 
-def refresh(transport: Transport, client: OAuthClient, grant: Grant, *, now: datetime) -> Grant:
+def refresh(transport: Transport, client: OAuthClient, grant: Grant, *, account: str = "", now: datetime) -> Grant:
     """The grant with a fresh access token; the refresh token stays unless another one comes.
 
-    Raises `GrantRejected` for a dead grant, `OperatorTrouble` for a refused client, `PassingTrouble` and its kin.
+    `account` is the `sub` it must be for, if known. Raises `GrantRejected` for a dead grant, `OperatorTrouble` for a
+    refused client, `AccountMismatch` for another account's tokens, `PassingTrouble` and its kin.
     """
     answer = _ask(
         transport,
@@ -201,6 +203,7 @@ def refresh(transport: Transport, client: OAuthClient, grant: Grant, *, now: dat
         ),
         now=now,
     )
+    refuse_another_account(_text(answer, "id_token"), account)
     fresh = _grant(answer, now, refresh_token=grant.refresh_token, scopes=grant.scopes)
     return replace(fresh, refresh_expires_at=fresh.refresh_expires_at or grant.refresh_expires_at)
 

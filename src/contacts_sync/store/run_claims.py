@@ -31,7 +31,7 @@ def is_due(tx: Transaction, now: datetime, *, full_too: bool = True) -> bool:
         return False
     among = true() if full_too else IS_NOT_FULL
     due = select(sync_runs.c.id).where(IS_QUEUED, sync_runs.c.not_before <= now, among)
-    return tx.execute(due.limit(1)).first() is not None
+    return tx.execute(select(due.exists())).scalar_one()
 
 
 def queued(tx: Transaction) -> int:
@@ -93,7 +93,7 @@ def _due_ids(tx: Transaction, now: datetime, limit: int, full_limit: int, run_id
     if full_limit >= limit:
         found = _due_among(tx, now, limit, run_ids, true())
     else:
-        full = _due_among(tx, now, full_limit, run_ids, IS_FULL) if full_limit > 0 else []
+        full = _due_among(tx, now, full_limit, run_ids, IS_FULL)
         found = sorted(full + _due_among(tx, now, limit, run_ids, IS_NOT_FULL))[:limit]
     return [id_ for _, id_ in found]
 

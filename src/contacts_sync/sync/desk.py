@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from contacts_sync import config as configuration
+from contacts_sync import logs
 from contacts_sync import vault as vaults
 from contacts_sync.google.http import Transport, open_transport
 from contacts_sync.google.oauth import OAuthClient
@@ -83,6 +84,7 @@ def oauth_client(config: configuration.Config) -> OAuthClient:
     Raises `ConfigurationError` for a client that is configured and can't be read.
     """
     credentials = NOBODY if not has_client(config) else client_credentials(config)
+    logs.remember(credentials.client_secret, lasting=True)
     endpoints = config.google.endpoints
     return OAuthClient(
         client_id=credentials.client_id,

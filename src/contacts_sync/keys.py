@@ -117,6 +117,12 @@ KEYS = (
         settings.boolean,
         "A run missed while the daemon was down is queued at start.",
     ),
+    Key(
+        "schedule.onboarding",
+        False,  # noqa: FBT003  (a default among defaults)
+        settings.boolean,
+        "A user who is newly connected is synced hourly for the first day, too.",
+    ),
     Key("sync.workers", 16, settings.integer(1, 1000), "Runs at the same time."),
     Key("sync.page_size", 1000, settings.integer(1, 1000), "Contacts a request."),
     Key(

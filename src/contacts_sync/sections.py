@@ -54,6 +54,7 @@ class Schedule:
     timezone: str
     spread: timedelta
     catch_up: bool
+    onboarding: bool
 
 
 @dataclass(frozen=True, slots=True)

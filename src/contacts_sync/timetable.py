@@ -147,14 +147,15 @@ def _check_cron(cron: str) -> None:
 def spread_offset(user_id: str, window: timedelta) -> timedelta:
     """This user's fixed place in a window: whole seconds, evenly spread by a hash of the user id."""
     seconds = int(window.total_seconds())
-    return timedelta(seconds=_hash(user_id, "spread") % seconds) if seconds else timedelta(0)
+    return timedelta(seconds=stable_hash(user_id, "spread") % seconds) if seconds else timedelta(0)
 
 
 def weekly_full_due(user_id: str, last_full: datetime, now: datetime) -> bool:
     """True once the last full sync is 5 to 6.5 days old: each user has an age of its own, by a hash."""
     window = LATEST_FULL - EARLIEST_FULL
-    return now - last_full >= EARLIEST_FULL + window * (_hash(user_id, "full") % 10_000 / 10_000)
+    return now - last_full >= EARLIEST_FULL + window * (stable_hash(user_id, "full") % 10_000 / 10_000)
 
 
-def _hash(user_id: str, purpose: str) -> int:
+def stable_hash(user_id: str, purpose: str) -> int:
+    """A number that is always the same for a user, evenly spread over users, and another one for each purpose."""
     return int.from_bytes(hashlib.blake2b(f"{purpose}:{user_id}".encode(), digest_size=8).digest())

@@ -13,7 +13,7 @@ from contacts_sync.cli.check_google import clock
 from contacts_sync.cli.check_host import disk, unit
 from contacts_sync.cli.findings import looked
 from contacts_sync.errors import ContactsSyncError
-from contacts_sync.model import Pause
+from contacts_sync.model import OwnSchedule, Pause
 from contacts_sync.store import connections, nodes
 from contacts_sync.store.engine import write
 from contacts_sync.store.tables import oauth_tokens
@@ -91,7 +91,7 @@ def test_users_who_must_consent_again_are_a_warning(operator: Operator) -> None:
 def test_a_schedule_that_is_never_due_is_told_with_its_cure(operator: Operator) -> None:
     joined(operator, "alice")
     with store(operator) as db, write(db) as tx:
-        connections.set_schedule(tx, "alice", "0 0 30 2 *", None, now=now())
+        connections.set_schedule(tx, "alice", OwnSchedule("0 0 30 2 *"), now=now())
     assert checks(operator, code=1).keys() == {"schedules"}
 
 

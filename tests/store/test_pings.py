@@ -12,7 +12,7 @@ from tests.store.given import MINUTE, NOW, claimed, connected, queued
 from tests.store.test_health import NIGHTLY, succeeded
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-SLOTS = Yardstick(NIGHTLY, [Deadline(NIGHTLY, NOW)], NOW)
+SLOTS = Yardstick(NIGHTLY, [Deadline(NIGHTLY, NOW)], NOW, NOW)
 
 
 def latest(db: Database) -> Ping:

@@ -119,7 +119,7 @@ class Pinger:
         schedule = self._config().schedule
         default = Schedule(schedule.cron, schedule.timezone)
         deadlines = Almanac().deadlines((one for one, _ in health.schedules(tx, default)), round_at)
-        return Yardstick(default, deadlines, round_at)
+        return Yardstick(default, deadlines, round_at, done_by=round_at)
 
     def _fleet(self, now: datetime) -> Fleet:
         config = self._config()

@@ -11,13 +11,14 @@ from contacts_sync.cli.findings import Finding, Level, failed, looked, passed, w
 from contacts_sync.cli.frame import now
 from contacts_sync.cli.hands import daemon_lives
 from contacts_sync.cli.output import instant
-from contacts_sync.cli.timing import default_schedule, next_run
+from contacts_sync.cli.timing import default_schedule
 from contacts_sync.config import Config
+from contacts_sync.daemon.agenda import next_run
 from contacts_sync.daemon.liveness import alive
 from contacts_sync.daemon.reconcile import effective
 from contacts_sync.errors import KeyProblem, UnreadableGrant, typed
 from contacts_sync.model import ConnectionStatus, SealedGrant
-from contacts_sync.store import connections, deliveries, migrate, nodes, runs, shared_clock
+from contacts_sync.store import connections, deliveries, interval_schedules, migrate, nodes, runs, shared_clock
 from contacts_sync.store.engine import Database, read
 from contacts_sync.sync.desk import Desk
 from contacts_sync.sync.livecheck import try_grant
@@ -100,7 +101,11 @@ def _schedules(config: Config, db: Database) -> Finding:
     at, default = now(), default_schedule(config)
     with read(db) as tx:
         known = [one for one in connections.every(tx) if one.status is ConnectionStatus.CONNECTED]
-    planned = {one.user_id: next_run(one, effective(one, default), at, config) for one in known}
+        intervals = interval_schedules.every(tx)
+    spread = config.schedule.spread
+    planned = {
+        one.user_id: next_run(one, effective(one, default), intervals.get(one.user_id), at, spread) for one in known
+    }
     broken = [user for user, (_, why) in planned.items() if why is not None]
     if broken:
         hint = f"contacts-sync schedule set --cron '0 2 * * *' {typed(broken[0])}"

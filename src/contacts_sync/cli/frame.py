@@ -103,6 +103,17 @@ def user_argument(function: Function) -> Function:
     )(function)
 
 
+def users_argument(function: Function) -> Function:
+    """Any number of user ids, each once."""
+    return click.argument(
+        "user_ids",
+        metavar="USER...",
+        nargs=-1,
+        callback=lambda _, __, values: tuple(dict.fromkeys(checked_user_id(value) for value in values)),
+        shell_complete=users_beginning,
+    )(function)
+
+
 def optional_user_argument(function: Function) -> Function:
     """One user id, or none."""
     return click.argument(

@@ -6,8 +6,9 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from contacts_sync.cli.timing import schedule_document
 from contacts_sync.documents import instant
-from contacts_sync.model import Connection, ConnectionStatus, Node, Run, Schedule, SyncState
+from contacts_sync.model import Connection, ConnectionStatus, IntervalSchedule, Node, Run, Schedule, SyncState
 from contacts_sync.store.contacts import ContactRow
 
 CONTACT_FIELDS = (
@@ -39,16 +40,21 @@ def contact_document(contact: ContactRow) -> dict[str, Any]:
     }
 
 
-def user_document(connection: Connection, schedule: Schedule, state: SyncState) -> dict[str, Any]:
+def user_document(
+    connection: Connection, schedule: Schedule, at_intervals: IntervalSchedule | None, state: SyncState
+) -> dict[str, Any]:
     """A user's connection with the schedule that holds for it, and how its syncs went."""
     scheduled = connection.status is not ConnectionStatus.DISCONNECTED
+    told = schedule_document(connection, schedule, at_intervals) if scheduled else {}
     return {
         "user_id": connection.user_id,
         "google_account": connection.google_account,
         "google_sub": connection.google_sub,
         "status": str(connection.status),
-        "cron": schedule.cron if scheduled else None,
-        "timezone": schedule.timezone if scheduled else None,
+        "schedule": told.get("kind"),
+        "cron": told.get("cron"),
+        "timezone": told.get("timezone"),
+        "interval": told.get("interval"),
         "connected_at": instant(connection.connected_at),
         "disconnected_at": instant(connection.disconnected_at),
         "last_status": state.last_status,

@@ -103,23 +103,25 @@ def _users(
     from contacts_sync.cli.notes import note_for, unreadable_note
     from contacts_sync.cli.output import instant
     from contacts_sync.cli.shapes import user_document
-    from contacts_sync.cli.timing import default_schedule, next_run
+    from contacts_sync.cli.timing import default_schedule
+    from contacts_sync.daemon.agenda import next_run
     from contacts_sync.daemon.reconcile import effective
     from contacts_sync.model import SyncState
-    from contacts_sync.store import connections, contacts, nodes, runs
+    from contacts_sync.store import connections, contacts, interval_schedules, nodes, runs
 
     unreadable = contacts.unreadable_counts(tx)
     at, default = now(), default_schedule(config)
     states, counts = connections.every_sync_state(tx), connections.contact_counts(tx)
+    at_intervals = interval_schedules.every(tx)
     active, latest, pause = runs.active(tx), runs.latest_ended(tx), nodes.pause(tx)
 
     def told(one: Connection) -> dict[str, Any]:
         user, schedule = one.user_id, effective(one, default)
-        due, broken = next_run(one, schedule, at, config)
+        due, broken = next_run(one, schedule, at_intervals.get(user), at, config.schedule.spread)
         run, ended = active.get(user), latest.get(user)
         note = note_for(one, closed=closed, broken=broken, pause=pause, active=run, latest=ended, daemon=daemon, now=at)
         return {
-            **user_document(one, schedule, states.get(user, SyncState(user))),
+            **user_document(one, schedule, at_intervals.get(user), states.get(user, SyncState(user))),
             "next_run_at": instant(due),
             "contacts": counts.get(user, 0),
             "unreadable_contacts": unreadable.get(user, 0),

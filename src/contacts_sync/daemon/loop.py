@@ -29,6 +29,7 @@ from contacts_sync.sync.desk import Desk
 log = structlog.get_logger()
 
 SHORTEST_LOOK = timedelta(milliseconds=250)  # how soon a signal is noticed
+LOOK_FOR_DUE = timedelta(seconds=1)  # users at intervals, of whom the store knows
 LOOK_AGAIN = timedelta(seconds=20)  # how long a suspended host or a stepped clock can go unnoticed
 TIDY_EVERY = timedelta(hours=1)
 SET_BACK = timedelta(minutes=1)
@@ -141,6 +142,8 @@ class Loop:
             self._planner.refresh()
         self._crew.put_back_unrecorded()
         queued = self._planner.queue_fired(self._desk.clock())
+        if self._is_due("intervals", LOOK_FOR_DUE):
+            queued += self._planner.queue_due(self._desk.clock())
         if woken or queued or self._is_due("claim", self._config.daemon.poll_interval):
             self._claim()
         self._every("tidy", TIDY_EVERY, self._tidy)
@@ -154,8 +157,7 @@ class Loop:
         self.pulse.taken_back += len(taken)
         self._tell_ended(taken)
         with read(self._desk.db) as tx:
-            queued = runs.queued(tx)
-        at = self._planner.next_at
+            queued, at = runs.queued(tx), self._planner.next_at(tx)
         due = f"{at:%Y-%m-%d %H:%M:%SZ}" if at else "none"
         tell_systemd(f"STATUS={self._planner.users} users, {queued} queued, {self._crew.busy} running, next run {due}")
 
@@ -164,7 +166,7 @@ class Loop:
         ahead = _wall_ahead(self._desk.clock())
         if ahead < self._wall_ahead - SET_BACK:
             log.warning("clock_set_back", seconds=round((self._wall_ahead - ahead).total_seconds()))
-            self._planner.plan_anew()
+            self._planner.plan_anew(self._desk.clock())
         self._wall_ahead = ahead
         self._planner.look_again()
 

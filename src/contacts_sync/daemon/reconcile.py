@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from contacts_sync.errors import InvalidUsage
@@ -32,12 +32,15 @@ def effective(connection: Connection, default: Schedule) -> Schedule:
     return Schedule(connection.cron or default.cron, connection.timezone or default.timezone)
 
 
-def wanted(connections: Iterable[Connection], default: Schedule) -> Wanted:
-    """Who is to be synced when. Only `connected` users have a job; a broken schedule stops nobody else."""
+def wanted(connections: Iterable[Connection], default: Schedule, others: Collection[str] = ()) -> Wanted:
+    """Who is to be synced when. Only `connected` users have a job; a broken schedule stops nobody else.
+
+    `others` are due at intervals, not by crontab.
+    """
     timetables: dict[str, Timetable] = {}
     broken: dict[str, str] = {}
     for connection in connections:
-        if connection.status is not ConnectionStatus.CONNECTED:
+        if connection.status is not ConnectionStatus.CONNECTED or connection.user_id in others:
             continue
         schedule = effective(connection, default)
         try:

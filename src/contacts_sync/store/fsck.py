@@ -20,6 +20,7 @@ from contacts_sync.store.tables import (
     contact_groups,
     contact_phones,
     contacts,
+    interval_schedules,
     oauth_tokens,
     sync_runs,
     sync_states,
@@ -39,6 +40,7 @@ class Breach:
 
 
 RECONNECT = "contacts-sync connect USER, for those that `contacts-sync status` names"
+RESCHEDULE = "contacts-sync schedule set USER, for those that `contacts-sync schedule show` names"
 FULL_SYNC = "contacts-sync run-now --full USER"
 WAIT = "nothing while a daemon runs: it takes them back; else contacts-sync run-now --all"
 REPORT = "please report this, and contacts-sync run-now --all --full"
@@ -71,7 +73,18 @@ def _rules(now: datetime) -> Iterator[tuple[str, Count, str]]:
     yield "a failed run says why", _count(sync_runs, unexplained), REPORT
     tokenless = and_(sync_states.c.last_success_at.is_(None), sync_states.c.contacts_sync_token.is_not(None))
     yield "a sync token comes from a success", _count(sync_states, tokenless), FULL_SYNC
+    yield from _schedule_rules(linked)
     yield from _contact_rules()
+
+
+def _schedule_rules(linked: ColumnElement[bool]) -> Iterator[tuple[str, Count, str]]:
+    mine = interval_schedules.c.user_id == connections.c.user_id
+    at_intervals = exists().where(mine, interval_schedules.c.interval_minutes.is_not(None))
+    stopped = exists().where(mine, interval_schedules.c.next_slot_at.is_(None))
+    twice = connections.c.cron.is_not(None) & at_intervals
+    yield "nobody is due by crontab and at intervals", _count(connections, twice), RESCHEDULE
+    never = linked & at_intervals & stopped
+    yield "who is connected and due at intervals has a next slot", _count(connections, never), RESCHEDULE
 
 
 def _contact_rules() -> Iterator[tuple[str, Count, str]]:

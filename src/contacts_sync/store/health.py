@@ -18,11 +18,12 @@ from contacts_sync.model import ConnectionStatus, Run, RunStatus, Schedule
 from contacts_sync.store import dialect
 from contacts_sync.store.dialect import Instant
 from contacts_sync.store.run_rows import run_of
-from contacts_sync.store.tables import connections, sync_runs, sync_states
+from contacts_sync.store.tables import connections, interval_schedules, sync_runs, sync_states
 from contacts_sync.store.transactions import Transaction
 
 LONGEST_MESSAGE = 300
 MOST_TROUBLES = 500
+BY_CRONTAB = interval_schedules.c.interval_minutes.is_(None)
 
 
 class Sign(IntFlag):
@@ -50,11 +51,15 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True)
 class Yardstick:
-    """By what everybody is measured: whose copy should be newer than which instant."""
+    """By what everybody is measured: whose copy should be newer than which instant.
+
+    A slot at intervals, of which each user has others, should be done if it is no later than `done_by`.
+    """
 
     default: Schedule
     deadlines: Sequence[Deadline]
     fresh_since: datetime
+    done_by: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +110,12 @@ class Want:
 
 
 def schedules(tx: Transaction, default: Schedule) -> list[tuple[Schedule, int]]:
-    """The distinct schedules of connected users, and how many users have each."""
+    """The distinct crontabs of connected users, and how many users have each."""
     cron, zone = _schedule(default)
     query = (
         select(cron, zone, func.count())
-        .where(connections.c.status == ConnectionStatus.CONNECTED)
+        .select_from(connections.outerjoin(interval_schedules, interval_schedules.c.user_id == connections.c.user_id))
+        .where(connections.c.status == ConnectionStatus.CONNECTED, BY_CRONTAB)
         .group_by(cron, zone)
         .order_by(cron, zone)
     )
@@ -219,10 +225,11 @@ def _seen(facts: FromClause, by: Yardstick) -> Subquery:
 
     Facts that are grouped come materialized: SQLite looks schedules up by an index of its own making only then.
     """
-    late = and_(
+    missed = and_(
         facts.c.due_at > facts.c.scheduled_since,
         or_(facts.c.last_success_at.is_(None), facts.c.last_success_at < facts.c.due_at),
     )
+    late = or_(missed, facts.c.owed_since <= literal(by.done_by, Instant()))
     stale = or_(facts.c.last_success_at.is_(None), facts.c.last_success_at < literal(by.fresh_since, Instant()))
     linked = facts.c.status == ConnectionStatus.CONNECTED
     signs = (
@@ -230,7 +237,7 @@ def _seen(facts: FromClause, by: Yardstick) -> Subquery:
         + _bit(Sign.FAILING, facts.c.error_type.is_not(None))
         + _bit(Sign.PARKED, facts.c.error_type == MassDeletion.__name__)
         + _bit(Sign.NEVER, facts.c.last_success_at.is_(None))
-        + _bit(Sign.UNSCHEDULED, and_(linked, facts.c.due_at.is_(None)))
+        + _bit(Sign.UNSCHEDULED, and_(linked, facts.c.by_crontab, facts.c.due_at.is_(None)))
         + _bit(Sign.OVERDUE, and_(linked, late))
         + _bit(Sign.STALE, stale)
     )
@@ -259,8 +266,14 @@ def _facts(tx: Transaction, by: Yardstick) -> Select[Any]:
             case((failing, func.coalesce(_latest_error(), ""))).label("error_type"),
             func.substr(message, 1, LONGEST_MESSAGE).label("message"),
             due.c.at.label("due_at"),
+            interval_schedules.c.owed_since,
+            BY_CRONTAB.label("by_crontab"),
         )
-        .select_from(_linked().outerjoin(due, and_(due.c.cron == cron, due.c.timezone == zone)))
+        .select_from(
+            _linked()
+            .outerjoin(interval_schedules, interval_schedules.c.user_id == connections.c.user_id)
+            .outerjoin(due, and_(BY_CRONTAB, due.c.cron == cron, due.c.timezone == zone))
+        )
         .where(_is_counted())
     )
 

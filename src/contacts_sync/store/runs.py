@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, delete, func, insert, select, update
 
 from contacts_sync.errors import LeaseLost
 from contacts_sync.model import Counters, Run, RunKind, RunStatus
-from contacts_sync.store import dialect, nodes
+from contacts_sync.store import dialect, interval_schedules, nodes
 from contacts_sync.store.run_claims import (
     BACK_IN_THE_QUEUE,
     ONE_ATTEMPT_LESS,
@@ -131,6 +131,7 @@ def succeed(
         groups_sync_token=groups_sync_token,
         fingerprint=fingerprint,
     )
+    interval_schedules.note_success(tx, ended, now)
     nodes.lift_pause(tx)
     return ended
 

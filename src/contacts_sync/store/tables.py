@@ -86,6 +86,20 @@ sync_states = Table(
     Column("queued_until", Instant),  # every slot up to this instant has its run, even if history is pruned
 )
 
+interval_schedules = Table(  # users who are due at intervals; the others' slots follow from connections.cron
+    "interval_schedules",
+    metadata,
+    Column("user_id", Text, ForeignKey("connections.user_id", ondelete="CASCADE"), primary_key=True),
+    Column("shortest_minutes", Integer),
+    Column("longest_minutes", Integer),
+    Column("interval_minutes", Integer),
+    Column("quiet_runs", Integer, nullable=False, server_default=text("0")),
+    Column("hourly_until", Instant),
+    Column("slot_at", Instant, nullable=False),
+    Column("next_slot_at", Instant, index=True),
+    Column("owed_since", Instant),
+)
+
 contacts = Table(
     "contacts",
     metadata,

@@ -17,7 +17,7 @@ from contacts_sync.errors import (
     UnreadableGrant,
 )
 from contacts_sync.google import oauth, people
-from contacts_sync.model import Account, Connection, ConnectionStatus, Grant, Run, RunKind, Trigger
+from contacts_sync.model import Account, Connection, ConnectionStatus, Grant, OwnSchedule, Run, RunKind, Trigger
 from contacts_sync.store import connections, contacts, runs
 from contacts_sync.store.engine import Transaction, read, write
 from contacts_sync.sync.access import remember
@@ -26,7 +26,6 @@ from contacts_sync.sync.desk import Desk
 log = structlog.get_logger()
 
 PATIENCE = timedelta(seconds=3)  # for Google to be reached and, twice that, to confirm a revocation: below 10 s in all
-NewSchedule = tuple[str | None, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ def connect(
     user_id: str,
     grant: Grant,
     account: Account,
-    schedule: NewSchedule | None,
+    schedule: OwnSchedule | None,
     switch_account: bool,
 ) -> Run:
     """Store a fresh grant and queue the user's full sync, all or nothing; the answer is the queued run.
@@ -84,7 +83,7 @@ def _store(
     user_id: str,
     grant: Grant,
     account: Account,
-    schedule: NewSchedule | None,
+    schedule: OwnSchedule | None,
     *,
     switch_account: bool,
 ) -> Run:
@@ -94,7 +93,15 @@ def _store(
     if known is not None and not _is_same(known, account):
         _switch(tx, known, account, switch_account=switch_account)
     sealed = vault.seal_grant(desk.vault, user_id, grant)
-    connections.connect(tx, user_id=user_id, account=account, sealed=sealed, schedule=schedule, now=now)
+    connections.connect(
+        tx,
+        user_id=user_id,
+        account=account,
+        sealed=sealed,
+        schedule=schedule,
+        now=now,
+        onboarding=desk.onboarding,
+    )
     run, _ = runs.enqueue(tx, user_id=user_id, kind=RunKind.FULL, trigger=Trigger.CONNECT, now=now)
     return run
 

@@ -35,6 +35,7 @@ class Desk:
     oauth: OAuthClient
     people: PeopleClient
     settings: configuration.Sync
+    onboarding: bool
     lease: timedelta
     heartbeat: timedelta
     worker_id: str
@@ -68,6 +69,7 @@ def open_desk(
         oauth=oauth_client(config),
         people=PeopleClient(transport, config.google.endpoints.people, config.sync.page_size),
         settings=config.sync,
+        onboarding=config.schedule.onboarding,
         lease=config.daemon.lease,
         heartbeat=config.daemon.heartbeat,
         worker_id=worker_id,

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from contacts_sync.store.dialect import ID, NEVER_REUSED, Instant, where
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 

@@ -9,10 +9,10 @@ from typing import Any
 from contacts_sync import config
 from contacts_sync.alerts.rules import Manners
 from contacts_sync.config import Config
-from contacts_sync.model import RunKind, Trigger
+from contacts_sync.model import Run, RunKind, Trigger
 from contacts_sync.store import runs
 from contacts_sync.store.alerts import Story
-from contacts_sync.store.engine import Database, write
+from contacts_sync.store.engine import Database, Transaction, write
 from tests.store.given import LEASE
 
 HOUR = timedelta(hours=1)
@@ -51,8 +51,11 @@ def fails(db: Database, user: str, now: datetime, error: str = "PassingTrouble",
 
 def succeeds(db: Database, user: str, now: datetime) -> None:
     """The same, well."""
-    tokens = {"contacts_sync_token": "c", "groups_sync_token": "g", "fingerprint": "f"}
-    _end(db, user, now, lambda tx, run: runs.succeed(tx, run, "w", now, **tokens))
+
+    def end(tx: Transaction, run: Run) -> None:
+        runs.succeed(tx, run, "w", now, contacts_sync_token="c", groups_sync_token="g", fingerprint="f")
+
+    _end(db, user, now, end)
 
 
 def _end(db: Database, user: str, now: datetime, end: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 
 from contacts_sync.model import Account, Connection, ConnectionStatus, OwnSchedule, SealedGrant
 from contacts_sync.store import dialect, interval_schedules, tables
@@ -35,6 +35,7 @@ __all__ = [
 
 table = tables.connections
 KEPT = [table.c[name] for name in Connection.__slots__]
+GRANT_OF_USER = select(oauth_tokens).where(oauth_tokens.c.user_id == bindparam("of_user"))
 
 # -- reading
 
@@ -153,7 +154,7 @@ def needs_reauth(tx: Transaction, user_id: str, reason: str) -> None:
 
 def sealed_grant(tx: Transaction, user_id: str) -> SealedGrant | None:
     """A user's tokens, sealed."""
-    row = tx.execute(select(oauth_tokens).where(oauth_tokens.c.user_id == user_id)).mappings().first()
+    row = tx.execute(GRANT_OF_USER, {"of_user": user_id}).mappings().first()
     return SealedGrant(**row) if row else None
 
 

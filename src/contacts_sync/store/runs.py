@@ -6,11 +6,13 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import Integer, Text, bindparam, delete, func, insert, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from contacts_sync.errors import LeaseLost
 from contacts_sync.model import Counters, Run, RunKind, RunStatus
 from contacts_sync.store import dialect, interval_schedules, nodes
+from contacts_sync.store.dialect import ID, Instant
 from contacts_sync.store.run_claims import (
     BACK_IN_THE_QUEUE,
     ONE_ATTEMPT_LESS,
@@ -80,6 +82,21 @@ __all__ = [
 NOTHING = Counters()
 ENDED = {"lease_expires_at": None, "error_type": None, "error_message": None, "error_traceback": None}
 
+# The statements of every sync are made once: to put one together takes longer than to have it executed.
+OWNED = (
+    (sync_runs.c.id == bindparam("of_run", type_=ID))
+    & (sync_runs.c.worker_id == bindparam("of_worker", type_=Text))
+    & IS_RUNNING
+)
+CHANGING = update(sync_runs).where(OWNED)
+BEGINNING = CHANGING.values(attempts=sync_runs.c.attempts + 1).returning(sync_runs)
+SUCCEEDING = CHANGING.values(
+    **{name: sync_runs.c[name] + bindparam(f"more_{name}", type_=Integer) for name in COUNTERS},
+    **ENDED,
+    status=RunStatus.SUCCEEDED,
+    finished_at=bindparam("at", type_=Instant),
+).returning(sync_runs)
+
 
 def hold(
     tx: Transaction, run: Run, worker_id: str, now: datetime, lease: timedelta, counters: Counters = NOTHING
@@ -89,18 +106,14 @@ def hold(
     Raises `LeaseLost` if the run is no longer this worker's: taken back, cancelled, or its user disconnected.
     """
     grown = {name: sync_runs.c[name] + getattr(counters, name) for name in COUNTERS if getattr(counters, name)}
-    held = (
-        update(sync_runs)
-        .where(_is_owned(run, worker_id))
-        .values({**grown, "lease_expires_at": shared(tx, now) + lease})
-    )
-    if tx.execute(held).rowcount == 0:
+    held = CHANGING.values({**grown, "lease_expires_at": shared(tx, now) + lease})
+    if tx.execute(held, _owner(run, worker_id)).rowcount == 0:
         raise _lost(run)
 
 
 def begin_attempt(tx: Transaction, run: Run) -> Run:
     """Count a sync attempt. Raises `LeaseLost`."""
-    return _change(tx, run, run.worker_id, {"attempts": sync_runs.c.attempts + 1})
+    return _changed(tx, run, BEGINNING, _owner(run, run.worker_id))
 
 
 def turn_full(tx: Transaction, run: Run) -> Run:
@@ -117,12 +130,14 @@ def succeed(
     contacts_sync_token: str | None,
     groups_sync_token: str | None,
     fingerprint: str,
+    counters: Counters = NOTHING,
 ) -> Run:
     """End a run well: the next one starts from these tokens, and whatever paused everybody is over.
 
-    Raises `LeaseLost`.
+    `counters` are added to the run's. Raises `LeaseLost`, before anything is written.
     """
-    ended = _change(tx, run, worker_id, {**ENDED, "status": RunStatus.SUCCEEDED, "finished_at": now})
+    more = {f"more_{name}": getattr(counters, name) for name in COUNTERS}
+    ended = _changed(tx, run, SUCCEEDING, {**_owner(run, worker_id), **more, "at": now})
     note_success(
         tx,
         ended,
@@ -180,16 +195,19 @@ def put_back(
 
 
 def _change(tx: Transaction, run: Run, worker_id: str | None, values: dict[str, Any]) -> Run:
-    owned = update(sync_runs).where(_is_owned(run, worker_id)).values(values)
-    changed = tx.execute(owned.returning(sync_runs)).mappings().first()
+    return _changed(tx, run, CHANGING.values(values).returning(sync_runs), _owner(run, worker_id))
+
+
+def _changed(tx: Transaction, run: Run, changing: ReturningUpdate[Any], parameters: dict[str, Any]) -> Run:
+    changed = tx.execute(changing, parameters).mappings().first()
     if changed is None:
         raise _lost(run)
     return run_of(changed)
 
 
-def _is_owned(run: Run, worker_id: str | None) -> ColumnElement[bool]:
+def _owner(run: Run, worker_id: str | None) -> dict[str, Any]:
     """The guard of every UPDATE here; the database is the referee."""
-    return (sync_runs.c.id == run.id) & (sync_runs.c.worker_id == worker_id) & IS_RUNNING
+    return {"of_run": run.id, "of_worker": worker_id}
 
 
 def _lost(run: Run) -> LeaseLost:

@@ -34,6 +34,9 @@ class PagePlan:
     superseded: frozenset[str]
 
 
+NOTHING = PagePlan(Changes(), {}, frozenset())
+
+
 def people_of(page: Page) -> list[Person]:
     """The people a page leaves alive, each once: the last word about a resource name counts."""
     last = {_name(entry): entry for entry in page.entries}
@@ -43,6 +46,12 @@ def people_of(page: Page) -> list[Person]:
 def names_of(people: Iterable[Person]) -> set[str]:
     """Every resource name under which these people may be known: their own and their previous ones."""
     return {name for person in people for name in (person.resource_name, *person.previous_resource_names)}
+
+
+def strangers(known: Iterable[KnownContact], people: Iterable[Person]) -> list[Person]:
+    """The people whose own resource name nobody has: they may be known by their CONTACT source id."""
+    names = {row.resource_name for row in known}
+    return [person for person in people if person.resource_name not in names]
 
 
 def sources_of(people: Iterable[Person]) -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -175,6 +176,14 @@ def test_two_daemons_on_one_store_tell_once(db: Database, store_url: str, config
     for daemon in [Daemon(db, config), Daemon(other, config)] * 2:
         daemon.after(MINUTE)
     close(other)
+    assert len(hook.got) == 1
+
+
+def test_daemons_that_look_at_the_same_moment_tell_once(db: Database, config: Config, hook: Webhook) -> None:
+    fail_times(db, 3, "alice")
+    daemons = [Daemon(db, config) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda daemon: daemon.after(MINUTE), daemons))
     assert len(hook.got) == 1
 
 

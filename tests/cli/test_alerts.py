@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from contacts_sync.store import deliveries
+from contacts_sync.store import alerts, deliveries
+from contacts_sync.store.alerts import Alert, State
 from contacts_sync.store.deliveries import Level, Message
 from contacts_sync.store.engine import write
+from tests.alerts.given import story
 from tests.alerts.webhooks import SECRET, Webhook, webhook
 from tests.cli.given import now, store
 from tests.operating import Operator
@@ -76,7 +78,19 @@ def test_what_could_not_be_delivered_is_in_status_check_and_list(operator: Opera
         1,
         "error=503",
     )
+
+
+def test_open_causes_are_listed_and_what_is_over_is_not(operator: Operator) -> None:
     assert "no cause is open" in operator.run("alerts", "list").stdout
+    causes = [
+        Alert(story("PassingTrouble", users=3), State.OPEN, now(), now(), told_at=now()),
+        Alert(story("late"), State.OVER, now(), now()),
+    ]
+    with store(operator) as db, write(db) as tx:
+        alerts.save(tx, causes)
+    (only,) = operator.json("alerts", "list")["alerts"]
+    assert (only["key"], only["state"], only["users"]) == ("PassingTrouble", "open", 3)
+    assert "contacts-sync run-now --failed" in operator.run("alerts", "list").stdout
 
 
 def test_the_urls_are_masked_in_the_configuration(newcomer: Operator, tmp_path: Path) -> None:

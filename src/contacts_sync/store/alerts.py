@@ -59,11 +59,11 @@ class Alert:
 def begin_round(tx: Transaction, now: datetime, every: timedelta) -> bool:
     """True for the one process that is to look now; the others wait here until its transaction has ended."""
     first = dialect.upsert(tx, alert_rounds).values(id=1, looked_at=now).on_conflict_do_nothing()
-    if tx.execute(first).rowcount:
+    if tx.execute(first.returning(alert_rounds.c.id)).first() is not None:
         return True
     looked_at = alert_rounds.c.looked_at
     is_due = or_(looked_at <= now - every, looked_at > now + AHEAD)
-    return bool(tx.execute(update(alert_rounds).where(is_due).values(looked_at=now)).rowcount)
+    return tx.execute(update(alert_rounds).where(is_due).values(looked_at=now)).rowcount == 1
 
 
 def digest_at(tx: Transaction) -> datetime | None:
@@ -75,7 +75,7 @@ def digest_at(tx: Transaction) -> datetime | None:
 def set_digest_at(tx: Transaction, before: datetime | None, slot_at: datetime | None) -> bool:
     """That slot's digest is written; False if somebody else has done so. `before`: the slot of the one before."""
     was = alert_rounds.c.digest_at.is_(None) if before is None else alert_rounds.c.digest_at == before
-    return bool(tx.execute(update(alert_rounds).where(was).values(digest_at=slot_at)).rowcount)
+    return tx.execute(update(alert_rounds).where(was).values(digest_at=slot_at)).rowcount == 1
 
 
 # -- causes

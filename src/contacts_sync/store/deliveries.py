@@ -121,7 +121,7 @@ def claim(tx: Transaction, delivery_id: int, now: datetime, lease: timedelta) ->
     """The delivery, for the one process that is to try it now; None for the others."""
     mine = update(alert_deliveries).where(alert_deliveries.c.id == delivery_id, *_is_free(now))
     values = {"attempts": alert_deliveries.c.attempts + 1, "claim_expires_at": now + lease}
-    if not tx.execute(mine.values(values)).rowcount:
+    if tx.execute(mine.values(values)).rowcount != 1:
         return None
     row = tx.execute(
         select(alert_deliveries, alert_messages)

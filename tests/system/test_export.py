@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contacts_sync.cli.export import file_stem
-from contacts_sync.sandbox import Sandbox
 from tests.operating import Operator
 
 ALICE = "alice@example.com"
@@ -66,26 +62,6 @@ def test_everybodys_contacts_go_into_a_directory_and_what_is_the_same_is_left_al
     assert {path.name: path.stat().st_mtime_ns for path in out.iterdir()} == before
     operator.run("export", "alice", "--all", "--output", str(out), code=2)
     operator.run("export", "--all", code=2)
-
-
-@pytest.mark.parametrize("words", [("export", "alice", "--output"), ("db", "backup")], ids=" ".join)
-def test_only_a_regular_file_is_ever_replaced(tmp_path: Path, google: Sandbox, words: tuple[str, ...]) -> None:
-    operator = Operator(tmp_path, google, f"sqlite:///{tmp_path}/store.db")
-    operator.init()
-    google.world.add_account(ALICE)
-    operator.connect("alice", account=ALICE)
-    (tmp_path / "kept").write_text("kept")
-    (tmp_path / "link").symlink_to(tmp_path / "kept")
-    (tmp_path / "dangling").symlink_to(tmp_path / "elsewhere")
-    os.mkfifo(tmp_path / "pipe")
-    for target in ("link", "dangling", "pipe"):
-        operator.run(*words, target, code=1)
-    operator.run(*words, "pipe", "--force", code=1)
-    operator.run(*words, "link", "--force")
-    assert (tmp_path / "pipe").is_fifo()
-    assert (tmp_path / "kept").read_text() == "kept"
-    assert not (tmp_path / "link").is_symlink()
-    assert not (tmp_path / "elsewhere").exists()
 
 
 @given(st.text(min_size=1, max_size=255).filter(str.isprintable), st.text(min_size=1, max_size=255))

@@ -36,6 +36,13 @@ def test_a_grant_in_another_users_row_does_not_open(tmp_path: Path) -> None:
     assert caught.value.hint == OPEN_AGAIN.format("bob")
 
 
+def test_the_command_that_heals_can_be_typed_whatever_the_user_is_called(tmp_path: Path) -> None:
+    ring = keys(tmp_path, vault.generate_key())
+    with pytest.raises(UnreadableGrant) as caught:
+        ring.open("$(reboot)", ring.seal("alice", "secret"))
+    assert caught.value.hint.endswith("connect '$(reboot)'")
+
+
 def test_no_flipped_character_opens(tmp_path: Path) -> None:
     ring = keys(tmp_path, vault.generate_key())
     sealed = ring.seal("alice", "secret")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 
@@ -13,7 +14,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import insert, select, update
 
 from contacts_sync import vault
-from contacts_sync.errors import UnreadableGrant
+from contacts_sync.errors import StoreUnavailable, UnreadableGrant
 from contacts_sync.model import RunStatus
 from contacts_sync.sandbox import Sandbox
 from contacts_sync.store.engine import Database, read, write
@@ -156,7 +157,8 @@ def syncs(desk: Desk, users: list[str], over: Event) -> Counter[str]:
     """Sync one user after the other, each with a refresh, until the rotation is over; how the runs ended."""
     ended: Counter[str] = Counter()
     for user in users:
-        ended[str(sync(desk, user).run.status)] += 1
+        with suppress(StoreUnavailable):  # too busy to queue a run just now: whoever queues tries again
+            ended[str(sync(desk, user).run.status)] += 1
         if over.is_set() and ended.total() >= 10:
             return ended
     return ended

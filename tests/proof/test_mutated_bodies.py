@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import update
 
 from contacts_sync import errors, logs
-from contacts_sync.errors import ContactsSyncError, SyncError
+from contacts_sync.errors import ContactsSyncError, StoreUnavailable, SyncError
 from contacts_sync.google import oauth
 from contacts_sync.model import Grant
 from contacts_sync.sandbox import Sandbox
@@ -38,7 +38,8 @@ QUICK, WHOLE = 400, 5_000  # mutated answers
 MOST_MEMORY_MB = 512
 SEED = 4
 PATIENCE = 50
-KNOWN = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, SyncError)}
+FAILURES = (SyncError, StoreUnavailable)
+KNOWN = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, FAILURES)}
 
 
 class Mutating(Sandbox):
@@ -171,8 +172,8 @@ class _Peer:
 
 def _ended(desk: Desk, user: str, *, full: bool) -> str:
     for _ in range(PATIENCE):
-        _forgive(desk.db, user)
-        with suppress(AssertionError):  # another user's trouble has paused everybody just now
+        with suppress(AssertionError, StoreUnavailable):  # somebody's trouble pauses everybody, or the store is busy
+            _forgive(desk.db, user)
             run = sync(desk, user, full=full).run
             return f"{run.status} {run.error_type or ''}"
     raise AssertionError(f"the run of {user} can't be claimed")

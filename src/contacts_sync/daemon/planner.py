@@ -13,6 +13,7 @@ from contacts_sync import intervals
 from contacts_sync.config import Schedule as ScheduleSettings
 from contacts_sync.daemon.reconcile import reconcile, wanted
 from contacts_sync.daemon.scheduler import Scheduler
+from contacts_sync.errors import typed
 from contacts_sync.model import Connection, IntervalSchedule, RunKind, Schedule, Trigger
 from contacts_sync.store import connections, interval_schedules, runs
 from contacts_sync.store.engine import Database, Transaction, read, write
@@ -174,7 +175,7 @@ class Planner:
                     "schedule_broken",
                     user=user,
                     error=why,
-                    hint=f"contacts-sync schedule set {user} --cron …",
+                    hint=f"contacts-sync schedule set --cron '0 2 * * *' {typed(user)}",
                 )
         self._broken = broken
 

@@ -6,9 +6,9 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
+from email.message import Message
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from types import TracebackType
@@ -121,6 +121,7 @@ class _Server(ThreadingTCPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
     timeout = PATIENCE_SECONDS
+    raw_requestline: bytes
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
@@ -167,7 +168,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: the address has the code in it."""
 
 
-def _is_navigation(headers: Mapping[str, str]) -> bool:
+def _is_navigation(headers: Message) -> bool:
     """False for what a page elsewhere loads or fetches, and for a look ahead: somebody's own click or a redirect
     brings no Origin, and browsers that say how they come (Sec-Fetch-Mode) say `navigate`.
     """

@@ -13,6 +13,7 @@ from contacts_sync.errors import (
     LeaseLost,
     OperatorTrouble,
     UnreadableGrant,
+    typed,
 )
 from contacts_sync.google import grants, oauth
 from contacts_sync.model import Grant, Run, SealedGrant
@@ -49,7 +50,7 @@ class Access:
             return request(self._grant.access_token)
         except AccessTokenRejected as error:
             raise GrantRejected(
-                "Google refuses a fresh access token", hint=f"contacts-sync connect {self._run.user_id}"
+                "Google refuses a fresh access token", hint=f"contacts-sync connect {typed(self._run.user_id)}"
             ) from error
 
     def _refresh(self) -> None:
@@ -76,7 +77,7 @@ class Access:
         if connection is None:
             return refused
         why = reauth.cause(refused, self._grant, connection.connected_at, last_success_at, self._desk.clock())
-        return type(refused)(why, hint=f"contacts-sync connect {self._run.user_id}")
+        return type(refused)(why, hint=f"contacts-sync connect {typed(self._run.user_id)}")
 
     def _keep(self, fresh: Grant) -> None:
         remember(fresh)

@@ -15,6 +15,7 @@ from contacts_sync.errors import (
     PageTokenRejected,
     PassingTrouble,
     SyncTokenExpired,
+    typed,
 )
 from contacts_sync.google import people
 from contacts_sync.model import (
@@ -51,7 +52,7 @@ def carry_out(run: Run, desk: Desk) -> Outcome:
         except Exception as trouble:  # noqa: BLE001  (the boundary of one user's failure: recorded just below)
             error = trouble
             if isinstance(trouble, GrantRejected):
-                trouble.hint = f"contacts-sync connect {run.user_id}"
+                trouble.hint = f"contacts-sync connect {typed(run.user_id)}"
             ended = ending.record(run, trouble, desk)
         outcome = Outcome(ended, error, (desk.clock() - began).total_seconds())
         ending.report(outcome)

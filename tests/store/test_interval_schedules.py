@@ -109,6 +109,9 @@ def test_nobody_is_due_without_consent_and_connecting_again_begins_anew(db: Data
     with write(db) as tx:
         connections.needs_reauth(tx, "alice", "revoked")
     assert (mine(db).next_slot_at, mine(db).owed_since) == (None, None)
+    with write(db) as tx:
+        connections.set_schedule(tx, "alice", ADAPTIVE, now=NOW)
+    assert mine(db).next_slot_at is None
     connect(db)
     assert mine(db).next_slot_at is not None
     assert mine(db).bounds == ADAPTIVE.bounds

@@ -134,11 +134,14 @@ def _keep_grant(tx: Transaction, user_id: str, sealed: str) -> None:
 def set_schedule(tx: Transaction, user_id: str, schedule: OwnSchedule, *, now: datetime) -> bool:
     """Give a user another schedule from now on; False for nobody's."""
     values = {"cron": schedule.cron, "timezone": schedule.timezone, "scheduled_since": now}
-    changed = tx.execute(update(table).where(table.c.user_id == user_id).values(values)).rowcount
-    if changed:
+    mine = update(table).where(table.c.user_id == user_id).values(values)
+    status = tx.execute(mine.returning(table.c.status)).scalar()
+    if status is not None:
         interval_schedules.begin(tx, user_id, schedule.bounds, now=now)
+    if status == ConnectionStatus.NEEDS_REAUTH:
+        interval_schedules.pause(tx, user_id)
     _bump(tx)
-    return changed == 1
+    return status is not None
 
 
 def needs_reauth(tx: Transaction, user_id: str, reason: str) -> None:

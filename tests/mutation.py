@@ -29,6 +29,22 @@ EQUIVALENT: Mapping[tuple[str, str], str] = {
     ("vault", 'lines = path.read_text("ASCII").splitlines()'): "the name of a codec is the same in capitals",
     ("timetable", "middle = low + (high - low) / 3"): "thirds lead to the same second as halves",
     (
+        "timetable",
+        "local = (instant + LONGEST_SHIFT).astimezone(None).replace(tzinfo=None)",
+    ): "the wall time of another zone is less than the longest shift away: the search only begins elsewhere",
+    (
+        "timetable",
+        "local = (instant - LONGEST_SHIFT).astimezone(None).replace(tzinfo=None)",
+    ): "the same",
+    (
+        "timetable",
+        "if at.astimezone(None).replace(tzinfo=None) == wall:",
+    ): "only a short cut: the search for the end of the gap finds the same instant where there is none",
+    (
+        "timetable",
+        "return _first_after_gap(wall.replace(tzinfo=zone, fold=1).astimezone(None), at, zone)",
+    ): "the same instant in another zone",
+    (
         "faults",
         "link=next((link for one in details if (link := _activation(one))), None),",
     ): "whoever reads the link only asks whether there is one",

@@ -93,10 +93,13 @@ def test_what_is_no_cron_expression_is_refused(cron: str) -> None:
         compile_schedule(cron, "UTC")
 
 
-def test_other_than_five_fields_are_told_what_is_expected() -> None:
+def test_what_is_wrong_with_an_expression_is_told() -> None:
     with pytest.raises(InvalidUsage) as caught:
         compile_schedule("0 2 * *", "UTC")
     assert caught.value.hint == 'five fields are expected, such as "0 2 * * *": min hour day month weekday'
+    with pytest.raises(InvalidUsage) as caught:
+        compile_schedule("0 2 31 2 *", "UTC")
+    assert str(caught.value) == "the cron expression '0 2 31 2 *' never fires"
 
 
 @pytest.mark.parametrize(

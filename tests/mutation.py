@@ -27,6 +27,7 @@ RULES = {
 }
 EQUIVALENT: Mapping[tuple[str, str], str] = {
     ("vault", 'lines = path.read_text("ASCII").splitlines()'): "the name of a codec is the same in capitals",
+    ("timetable", "raise InvalidUsage(None) from None"): "a guard: CronSim itself refuses every day that never comes",
     ("timetable", "while high - low >= timedelta(seconds=1):"): "one step more leads to the same second",
     ("timetable", "middle = low + (high - low) / 3"): "thirds lead to the same second as halves",
     (

@@ -56,6 +56,10 @@ def test_a_midnight_that_does_not_exist_still_happens() -> None:
     assert at("0 0 * * *", "Africa/Cairo", "2026-04-23T12:00", "2026-04-24T12:00") == ["24 00:00 -> 23 22:00"]
 
 
+def test_a_span_includes_its_start_and_excludes_its_end() -> None:
+    assert at(NIGHTLY, "UTC", "2026-11-23T02:00", "2026-11-24T02:00") == ["23 02:00 -> 23 02:00"]
+
+
 def test_weekdays_are_crontabs() -> None:
     sundays = [
         compile_schedule(f"0 2 * * {day}", "UTC").next_after(utc("2026-11-23")).local for day in ("0", "7", "sun")
@@ -89,7 +93,7 @@ def test_what_is_no_cron_expression_is_refused(cron: str) -> None:
         compile_schedule(cron, "UTC")
 
 
-def test_other_than_five_fields_are_told_what_is_expected() -> None:
+def test_what_is_wrong_with_an_expression_is_told() -> None:
     with pytest.raises(InvalidUsage) as caught:
         compile_schedule("0 2 * *", "UTC")
     assert caught.value.hint == 'five fields are expected, such as "0 2 * * *": min hour day month weekday'

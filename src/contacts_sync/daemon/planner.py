@@ -20,6 +20,7 @@ from contacts_sync.timetable import Slot, Timetable, spread_offset
 log = structlog.get_logger()
 
 LOOKBACK = timedelta(days=366)  # a firing stands for the newest slot, even of a yearly schedule
+ON_TIME = timedelta(minutes=1)
 LONGEST_BATCH = 1_000  # firings inserted in one transaction, so that others get their turn at the store
 
 
@@ -92,15 +93,14 @@ class Planner:
     def _firing(self, user: str, now: datetime) -> runs.Wanted | None:
         timetable = self._scheduler.timetable_of(user)
         slot = newest_slot(timetable, now) if timetable else None
-        return self._wanted(user, slot, Trigger.SCHEDULE) if slot else None
+        return self._wanted(user, slot, Trigger.SCHEDULE, now) if slot else None
 
-    def _wanted(self, user: str, slot: Slot, trigger: Trigger) -> runs.Wanted:
-        offset = spread_offset(user, self._settings.spread)
+    def _wanted(self, user: str, slot: Slot, trigger: Trigger, now: datetime) -> runs.Wanted:
         return runs.Wanted(
             user_id=user,
             trigger=trigger,
             slot=slot.label,
-            not_before=slot.at + offset,
+            not_before=place_of(user, slot, self._settings.spread, now),
             kind=RunKind.INCREMENTAL,
         )
 
@@ -109,7 +109,7 @@ class Planner:
         with read(self._db) as tx:
             covered = runs.latest_slots(tx)
         items = [
-            self._wanted(connection.user_id, slot, Trigger.CATCH_UP)
+            self._wanted(connection.user_id, slot, Trigger.CATCH_UP, now)
             for connection in known
             if (timetable := self._scheduler.timetable_of(connection.user_id))
             and (slot := _missed(timetable, connection, covered.get(connection.user_id), now))
@@ -147,6 +147,16 @@ def _missed(timetable: Timetable, connection: Connection, covered: datetime | No
 def newest_slot(timetable: Timetable, now: datetime) -> Slot | None:
     """The slot that a firing at `now`, or a start at `now`, stands for. A herd asks it for the same instant."""
     return timetable.latest(now, since=now - LOOKBACK)
+
+
+def place_of(user: str, slot: Slot, window: timedelta, now: datetime) -> datetime:
+    """When a user's run for a slot may begin: at the user's place in the window that follows the slot.
+
+    A herd whose places have gone by, after an outage or a suspend, is spread over the same window from now on.
+    """
+    offset = spread_offset(user, window)
+    missed = slot.at + offset < now - ON_TIME
+    return now + offset if missed and offset else slot.at + offset
 
 
 def _drain(fired: SimpleQueue[str]) -> Iterator[str]:

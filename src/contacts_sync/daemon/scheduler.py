@@ -32,8 +32,11 @@ class SlotTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler 3 ships no 
         self._span: tuple[datetime, datetime] | None = None  # between these two no slot begins
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
-        """The first slot after the previous firing, or after now for a new job."""
-        after = previous_fire_time or now
+        """The first slot that is still to come: those that have gone by since the previous firing are one firing.
+
+        A clock that was years behind is set right without counting the slots of those years.
+        """
+        after = max(previous_fire_time or now, now)
         if self._span is None or not self._span[0] <= after < self._span[1]:
             self._span = after, self.timetable.next_after(after).at
         return self._span[1]

@@ -257,7 +257,7 @@ def beat(desk: Desk, node: Node) -> list[Run]:
     with write(desk.db) as tx:
         nodes.beat(tx, replace(node, heartbeat_at=now))
         runs.renew(tx, desk.worker_id, now, desk.lease)
-        taken = runs.take_back(tx, now)
+        taken = runs.take_back(tx, now) if shared_clock.is_steady(desk.db, desk.lease) else []
     _tell_taken_back(taken)
     return taken
 

@@ -28,6 +28,7 @@ from contacts_sync.store.run_rows import (
     COUNTERS,
     active,
     approval_of,
+    end_at,
     get,
     get_many,
     latest_ended,
@@ -122,7 +123,7 @@ def succeed(
 
     Raises `LeaseLost`.
     """
-    ended = _change(tx, run, worker_id, {**ENDED, "status": RunStatus.SUCCEEDED, "finished_at": now})
+    ended = _change(tx, run, worker_id, {**ENDED, "status": RunStatus.SUCCEEDED, "finished_at": end_at(now)})
     note_success(
         tx,
         ended,
@@ -147,7 +148,7 @@ def fail(
 ) -> Run:
     """End a run badly and keep why. Raises `LeaseLost`."""
     error = {"error_type": error_type, "error_message": message, "error_traceback": traceback}
-    ended = _change(tx, run, worker_id, {**ENDED, **error, "status": RunStatus.FAILED, "finished_at": now})
+    ended = _change(tx, run, worker_id, {**ENDED, **error, "status": RunStatus.FAILED, "finished_at": end_at(now)})
     note_failure(tx, run.user_id, message)
     return ended
 

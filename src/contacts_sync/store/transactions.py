@@ -21,9 +21,15 @@ Transaction: TypeAlias = Connection
 
 @dataclass(slots=True)
 class Skew:
-    """How far the database server's clock was ahead of ours when we last looked; nothing without a server."""
+    """How far the database server's clock was ahead of ours when we last looked; nothing without a server.
+
+    `shared`: what the clock that leases go by (the server's, else ours) was ahead of monotonic time then, and
+    `stepped_at` when in monotonic seconds it was last seen to have been set.
+    """
 
     ahead: timedelta = timedelta(0)
+    shared: float | None = None
+    stepped_at: float = float("-inf")
 
 
 @dataclass(frozen=True, slots=True)

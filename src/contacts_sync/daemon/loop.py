@@ -139,7 +139,7 @@ class Loop:
             self._set_times_right()
         if self._changed.is_set():
             self._changed.clear()
-            self._planner.refresh()
+            self._planner.refresh(self._desk.clock())
         self._crew.put_back_unrecorded()
         queued = self._planner.queue_fired(self._desk.clock())
         if woken or queued or self._is_due("claim", self._config.daemon.poll_interval):
@@ -160,13 +160,14 @@ class Loop:
 
     def _look_at_the_clock(self) -> None:
         """A suspended host or a clock set forward: look for due slots. A clock set back: plan all slots again."""
-        step = self._steps.latest(self._desk.clock())
+        now = self._desk.clock()
+        step = self._steps.latest(now)
         if not step:
             return
         log.warning("clock_was_set", seconds_ahead=round(step.total_seconds()))
         if step < timedelta(0):
             self._was_set_back = True
-            self._planner.plan_anew()
+            self._planner.plan_anew(now)
         self._planner.look_again()
         self._last.pop("heartbeat", None)  # now: it asks the server for its time, and renews leases by that
         self._put_off_tidying()

@@ -20,6 +20,7 @@ from contacts_sync.timetable import Slot, Timetable, spread_offset
 log = structlog.get_logger()
 
 LOOKBACK = timedelta(days=366)  # a firing stands for the newest slot, even of a yearly schedule
+SOONEST_NOTICE = timedelta(minutes=5)  # a change of schedules is noticed by then, however busy the daemon is
 ON_TIME = timedelta(minutes=1)
 LONGEST_BATCH = 1_000  # firings inserted in one transaction, so that others get their turn at the store
 
@@ -38,7 +39,7 @@ class Planner:
 
     def start(self, now: datetime) -> None:
         """Build all jobs, queue what was missed, begin to fire."""
-        known = self.refresh()
+        known = self.refresh(now)
         if self._settings.catch_up:
             self._catch_up(known, now)
         self._scheduler.start()
@@ -47,7 +48,7 @@ class Planner:
         """Go on with reloaded settings."""
         self._settings, self._version = settings, None
 
-    def refresh(self) -> list[Connection]:
+    def refresh(self, now: datetime) -> list[Connection]:
         """Reconcile the jobs with the store, if connections or schedules have changed since the last time."""
         with read(self._db) as tx:
             version = connections.change_version(tx)
@@ -58,6 +59,7 @@ class Planner:
         self._scheduler.carry_out(reconcile(plan.timetables, self._scheduler.present))
         self._tell_broken(dict(plan.broken))
         self._version = version
+        self._due.update(dict.fromkeys(self._came_meanwhile(known, now)))
         return known
 
     def queue_fired(self, now: datetime) -> int:
@@ -82,9 +84,9 @@ class Planner:
         """Compare due times with the wall clock now."""
         self._scheduler.look_again()
 
-    def plan_anew(self) -> None:
-        """The wall clock was set back: compute all next firings again."""
-        self._scheduler.plan_anew()
+    def plan_anew(self, now: datetime) -> None:
+        """The wall clock was set back to `now`: compute all next firings again."""
+        self._scheduler.plan_anew(now)
 
     def stop(self) -> None:
         """Fire no more."""
@@ -103,6 +105,15 @@ class Planner:
             not_before=place_of(user, slot, self._settings.spread, now),
             kind=RunKind.INCREMENTAL,
         )
+
+    def _came_meanwhile(self, known: Iterable[Connection], now: datetime) -> Iterator[str]:
+        """Users with a slot between the change of their schedule and the moment it was noticed."""
+        for connection in known:
+            timetable = self._scheduler.timetable_of(connection.user_id)
+            if timetable and now - SOONEST_NOTICE < connection.scheduled_since < now:
+                slot = newest_slot(timetable, now)
+                if slot and slot.at > connection.scheduled_since:
+                    yield connection.user_id
 
     def _catch_up(self, known: Iterable[Connection], now: datetime) -> None:
         """One run for the newest slot a user has missed, however many there were."""

@@ -97,15 +97,15 @@ class Scheduler:
         for user, timetable in {**todo.add, **todo.replace}.items():
             self._put(user, timetable)
 
-    def plan_anew(self) -> None:
-        """Compute every next firing again, as after a clock that was set back."""
+    def plan_anew(self, now: datetime) -> None:
+        """Compute every next firing again, as after a clock that was set back to `now`."""
         for user, trigger in self._triggers.items():
-            self._put(user, trigger.timetable)
+            self._put(user, trigger.timetable, next_run_time=trigger.get_next_fire_time(None, now))
 
     def _fire(self, user: str) -> None:
         self.fired.put(user)
 
-    def _put(self, user: str, timetable: Timetable) -> None:
+    def _put(self, user: str, timetable: Timetable, **more: datetime) -> None:
         trigger = self._shared.setdefault(timetable, SlotTrigger(timetable))
         self._triggers[user] = trigger
-        self._clock.add_job(self._fire, trigger, args=(user,), id=JOB_ID.format(user), replace_existing=True)
+        self._clock.add_job(self._fire, trigger, args=(user,), id=JOB_ID.format(user), replace_existing=True, **more)

@@ -3,10 +3,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from contacts_sync.errors import UnknownItem
-from contacts_sync.model import RunStatus
-from contacts_sync.store import runs
+from contacts_sync.model import RunStatus, Trigger
+from contacts_sync.store import connections, runs
 from contacts_sync.store.engine import Database, read, write
 from tests.store.given import NOW, claimed, connected, queued, running
 
@@ -90,3 +91,16 @@ def test_an_approval_is_found_by_what_it_approves(db: Database) -> None:
     with read(db) as tx:
         assert runs.approval_of(tx, 7) == approval
         assert runs.approval_of(tx, 8) is None
+
+
+def test_rows_that_somebody_edited_to_nonsense_keep_nobody_elses_from_being_read(db: Database) -> None:
+    connected(db, "alice", "bob")
+    queued(db, "alice")
+    queued(db, "bob")
+    with write(db) as tx:
+        tx.execute(text("UPDATE sync_runs SET trigger = 'whim' WHERE user_id = 'alice'"))
+        if db.path is not None:
+            tx.execute(text("UPDATE connections SET scheduled_since = 'yesterday' WHERE user_id = 'alice'"))
+    assert [run.trigger for run in claimed(db)] == [Trigger.MANUAL, Trigger.MANUAL]
+    with read(db) as tx:
+        assert [one.user_id for one in connections.every(tx)] == ["alice", "bob"]

@@ -74,6 +74,8 @@ class Frame:
         from contacts_sync.store.engine import close, open_database
 
         db = open_database(config.database.url, create=create, upgrade=upgrade)
+        if db.path is not None:
+            _warn_as_root(db.path, os.geteuid())
         try:
             yield db
         finally:
@@ -83,6 +85,25 @@ class Frame:
         from contacts_sync import logs
 
         logs.configure(level=level, format=form, stream=sys.stderr)
+
+
+def _warn_as_root(store: Path, euid: int) -> None:
+    from contacts_sync.cli.output import warn
+
+    owner = store.stat().st_uid
+    if euid == 0 and owner != 0:
+        name = _name_of(owner)
+        warn(f"this is root, but the store is {name}'s: a file made now may be out of the service's reach")
+        warn(f"(next: sudo -u {name} contacts-sync …)")
+
+
+def _name_of(uid: int) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"#{uid}"
 
 
 pass_frame = click.make_pass_decorator(Frame)

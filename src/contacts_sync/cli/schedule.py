@@ -80,7 +80,7 @@ def _row(connection: Connection, config: Config) -> dict[str, Any]:
         "timezone": schedule.timezone,
         "next_run_at": instant(at),
         "next_run_local": in_zone(at, schedule.timezone) if at else None,
-        "note": None if at else broken or "paused until the user consents again",
+        "note": broken if at else broken or "paused until the user consents again",
     }
 
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from contacts_sync.config import Config
+from contacts_sync.daemon.reconcile import lost_zone
 from contacts_sync.errors import InvalidUsage
 from contacts_sync.model import Connection, ConnectionStatus, Schedule
 from contacts_sync.timetable import Timetable, compile_schedule, spread_offset
@@ -26,8 +27,8 @@ def next_run(
     try:
         timetable = compile_schedule(schedule.cron, schedule.timezone)
     except InvalidUsage as error:
-        return None, error.message
-    return _next(timetable, at) + spread_offset(connection.user_id, config.schedule.spread), None
+        return None, f"never due: {error.message}"
+    return _next(timetable, at) + spread_offset(connection.user_id, config.schedule.spread), lost_zone(connection)
 
 
 @lru_cache(maxsize=1024)

@@ -20,7 +20,7 @@ from contacts_sync.daemon.planner import Planner
 from contacts_sync.daemon.pulse import Pulse
 from contacts_sync.daemon.scheduler import Scheduler
 from contacts_sync.daemon.steps import Steps
-from contacts_sync.errors import ContactsSyncError, StoreUnavailable
+from contacts_sync.errors import ContactsSyncError, StoreGone, StoreUnavailable
 from contacts_sync.store import nodes, runs, wrong_clock
 from contacts_sync.store.engine import Watch, read, write
 from contacts_sync.sync.desk import Desk
@@ -72,7 +72,10 @@ class Loop:
         log.info("daemon_started", worker_id=self._desk.worker_id, workers=self._config.sync.workers)
 
     def turn(self) -> None:
-        """Wait until something may have changed, then do what is due. Trouble with the store is said and outlived."""
+        """Wait until something may have changed, then do what is due. Trouble with the store is said and outlived.
+
+        Raises `StoreGone`: a daemon that went on would seem to work, on what nobody can read.
+        """
         woken = self._wake.wait(min(SHORTEST_LOOK, self._config.daemon.poll_interval).total_seconds())
         self._wake.clear()
         began = time.monotonic()
@@ -81,6 +84,8 @@ class Loop:
             self.pulse.store_trouble = None
         except StoreUnavailable as trouble:
             self._tell_once(trouble)
+        except StoreGone:
+            raise
         except Exception:
             log.exception("daemon_error")
         self._tell_pulse(time.monotonic() - began)
@@ -202,7 +207,7 @@ class Loop:
         while not self._desk.stop.is_set():
             try:
                 changed = watch.wait(self._config.daemon.poll_interval, self._desk.stop)
-            except StoreUnavailable:  # the loop meets the same trouble, and tells
+            except (StoreUnavailable, StoreGone):  # the loop meets the same trouble, and tells
                 self._desk.stop.wait(self._config.daemon.poll_interval.total_seconds())
                 continue
             if changed:
@@ -241,7 +246,7 @@ def _try(do: Callable[[], object], patience: timedelta) -> bool:
     done = threading.Event()
 
     def work() -> None:
-        with suppress(StoreUnavailable):
+        with suppress(StoreUnavailable, StoreGone):
             do()
             done.set()
 

@@ -16,7 +16,7 @@ import structlog
 
 from contacts_sync import __version__
 from contacts_sync.daemon.liveness import dead_workers
-from contacts_sync.errors import StoreUnavailable
+from contacts_sync.errors import StoreGone, StoreUnavailable
 from contacts_sync.model import Node, Outcome, Run, RunKind, RunStatus
 from contacts_sync.store import nodes, runs, shared_clock
 from contacts_sync.store.engine import read, write
@@ -220,7 +220,7 @@ def _keep_alive(desk: Desk, node: Node, off_duty: threading.Event) -> None:
     while not off_duty.wait(desk.heartbeat.total_seconds()):
         try:
             beat(desk, node)
-        except StoreUnavailable as trouble:
+        except (StoreUnavailable, StoreGone) as trouble:
             log.warning("heartbeat_failed", error=str(trouble))
 
 

@@ -20,9 +20,14 @@ INNER = [column.name for column in sync_runs.c if column.name not in COUNTERS]
 def run_of(row: RowMapping) -> Run:
     """A row of `sync_runs` as a run."""
     values = {name: row[name] for name in INNER}
-    values["kind"], values["trigger"] = RunKind(row["kind"]), Trigger(row["trigger"])
+    values["kind"], values["trigger"] = RunKind(row["kind"]), _trigger_of(row["trigger"])
     values["status"] = RunStatus(row["status"])
     return Run(**values, counters=Counters(*(row[name] for name in COUNTERS)))
+
+
+def _trigger_of(value: str) -> Trigger:
+    """Whatever somebody has written there by hand, that was a manual act."""
+    return Trigger(value) if value in set(Trigger) else Trigger.MANUAL
 
 
 def end_at(now: datetime) -> ColumnElement[datetime]:

@@ -13,7 +13,7 @@ from typing import TypeAlias
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from contacts_sync.errors import StoreUnavailable
+from contacts_sync.errors import StoreGone, StoreUnavailable
 from contacts_sync.store import dialect, trouble
 
 Transaction: TypeAlias = Connection
@@ -56,7 +56,7 @@ def write(db: Database, *, durable: bool = False) -> Iterator[Transaction]:
     """A transaction that commits at the end of the block and is rolled back by any exception.
 
     `durable`: what it commits survives a power cut (PostgreSQL always does so; SQLite's file costs an fsync).
-    Raises `StoreUnavailable` if others hold the store for longer than ten seconds.
+    Raises `StoreUnavailable` if others hold the store for longer than ten seconds, `StoreGone` if it isn't there.
     """
     with translated(), _turn(db), _connected(db, "durable" if durable else "write") as tx:
         yield tx
@@ -109,7 +109,7 @@ def check_file(db: Database) -> None:
     except OSError:
         same = False
     if not same:
-        raise StoreUnavailable(
+        raise StoreGone(
             f"the store {db.path} was moved, deleted or replaced while it was open",
-            hint="put it back, or restart contacts-sync to use what is there now",
+            hint="put it back, or restore a backup; then start contacts-sync again",
         )

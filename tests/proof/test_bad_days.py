@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
+import socket
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -33,7 +35,7 @@ def synced(scene: Scene) -> bool:
 
 
 def is_equal(scene: Scene) -> bool:
-    with scene.database() as db:
+    with scene.database(copied=False) as db:
         return copy_of(db, "alice") == world_of(scene.google, EMAIL)
 
 
@@ -92,13 +94,14 @@ def test_a_daemon_whose_log_can_not_be_written_goes_on_syncing(setting: Setting,
     journal = scene.home / "stderr.txt"
     journal.unlink()
     with ExitStack() as stack:
+        stack.callback(journal.unlink)  # nobody shall read from it to the end
         if log == "a full disk":
             journal.symlink_to("/dev/full")
         else:
             os.mkfifo(journal)
             reader = os.open(journal, os.O_RDONLY | os.O_NONBLOCK)
-            stack.callback(journal.unlink)
         process = scene.start("daemon")
+        stack.callback(process.stdout.close)
         stack.callback(process.kill)
         if log == "a closed pipe":
             wait_until(lambda: Path(f"/proc/{process.pid}/fd/2").samefile(journal))
@@ -106,10 +109,41 @@ def test_a_daemon_whose_log_can_not_be_written_goes_on_syncing(setting: Setting,
         wait_until(lambda: synced(scene) and is_equal(scene))
         process.kill(signal.SIGTERM)
         assert process.ended.wait(30)
-        process.stdout.close()
         assert process.status == 0
-        journal.unlink()
-        journal.touch()
+
+
+def test_a_daemon_without_descriptors_neither_dies_nor_spins_and_recovers(setting: Setting) -> None:
+    """P13: also while somebody knocks at the dashboard."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    scene = prepare(setting, FULL, WEB__LISTEN=f"127.0.0.1:{port}").anew()
+    scene.google.faults.hold("any")
+    process = daemon(scene)
+    try:
+        wait_until(lambda: "web_listening" in process.stderr())
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (1, 4096))
+        with ExitStack() as stack:
+            for _ in range(3):
+                stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+            scene.google.faults.clear()
+            wait_until(lambda: process.stderr().count("\n") > 5)
+            used, said = cpu_seconds(process.pid), len(process.stderr())
+            process.ended.wait(3)
+            assert cpu_seconds(process.pid) - used < 1.5, "it spins"
+            assert len(process.stderr()) - said < 50_000, "it chatters"
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (1024, 4096))
+        scene.run("run-now", "alice")
+        assert is_equal(scene)
+        process.kill(signal.SIGTERM)
+        assert process.wait().code == 0
+    finally:
+        process.kill()
+
+
+def cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_a_second_sigterm_ends_the_wait_for_running_runs(setting: Setting) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -75,7 +76,7 @@ class Frame:
 
         db = open_database(config.database.url, create=create, upgrade=upgrade)
         if db.path is not None:
-            _warn_as_root(db.path, os.geteuid())
+            warn_as_root(db.path.stat().st_uid, os.geteuid())
         try:
             yield db
         finally:
@@ -87,14 +88,14 @@ class Frame:
         logs.configure(level=level, format=form, stream=sys.stderr)
 
 
-def _warn_as_root(store: Path, euid: int) -> None:
+def warn_as_root(owner: int, euid: int) -> None:
+    """Root can do everything to a store of another user's, and that user perhaps nothing with what is made then."""
     from contacts_sync.cli.output import warn
 
-    owner = store.stat().st_uid
     if euid == 0 and owner != 0:
         name = _name_of(owner)
-        warn(f"this is root, but the store is {name}'s: a file made now may be out of the service's reach")
-        warn(f"(next: sudo -u {name} contacts-sync …)")
+        told = f"warning: this is root, but the store is {name}'s, who may not reach what root makes"
+        warn(f"{told} (next: sudo -u {shlex.quote(name)} contacts-sync …)")
 
 
 def _name_of(uid: int) -> str:

@@ -144,6 +144,12 @@ def test_a_missing_or_unreadable_file_is_one_clear_line(tmp_path: Path) -> None:
     assert "not UTF-8" in problems(tmp_path / "latin.toml")[0]
 
 
+def test_a_file_that_everybody_may_write_to_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, "[sync]\nworkers = 2\n")
+    path.chmod(0o666)
+    assert f"chmod o-w {path}" in problems(path)[0]
+
+
 def test_an_unknown_variable_is_a_problem_but_others_of_the_product_are_not() -> None:
     assert "CONTACTS_SYNC_SYNC__WORKRS" in problems(None, CONTACTS_SYNC_SYNC__WORKRS="1")[0]
     config.load(None, environ={"CONTACTS_SYNC_TEST_PG_BIN": "/x"})

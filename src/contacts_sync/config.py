@@ -6,6 +6,7 @@ import difflib
 import json
 import os
 import re
+import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -162,6 +163,8 @@ def _config_home(environ: Mapping[str, str]) -> Path:
 def _from_file(source: Path, problems: list[str]) -> dict[str, _Found]:
     try:
         document = tomllib.loads(source.read_text("utf-8-sig"))
+        if source.stat().st_mode & stat.S_IWOTH:
+            problems.append(f"{source}: everybody may write to it, and so choose where tokens go; chmod o-w {source}")
     except OSError as error:
         problems.append(f"{source}: can't be read: {error.strerror}")
     except UnicodeDecodeError as error:

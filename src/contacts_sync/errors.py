@@ -84,6 +84,10 @@ class StoreUnusable(ContactsSyncError):
     exit_code = 78
 
 
+class StoreGone(StoreUnusable):
+    """The store's file was moved, deleted or replaced while it was open: nothing more is written to what is left."""
+
+
 class StoreUnavailable(ContactsSyncError):
     """The store is locked, full, or its server can't be reached: the same again later may work."""
 

@@ -118,6 +118,16 @@ def compile_schedule(cron: str, timezone: str) -> Timetable:
     return Timetable(" ".join(cron.split()), timezone)
 
 
+@lru_cache(maxsize=4096)
+def zone_or_utc(timezone: str) -> str:
+    """The zone; UTC where this machine's tzdata doesn't know it (any more): syncs go on, at other times of the day."""
+    try:
+        _check_zone(timezone)
+    except InvalidUsage:
+        return "UTC"
+    return timezone
+
+
 def _check_zone(timezone: str) -> None:
     known = available_timezones()
     if timezone not in known:

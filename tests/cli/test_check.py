@@ -17,7 +17,7 @@ from contacts_sync.model import OwnSchedule, Pause
 from contacts_sync.store import connections, nodes
 from contacts_sync.store.engine import write
 from contacts_sync.store.tables import oauth_tokens
-from tests.cli.given import connected, joined, now, reauth, store
+from tests.cli.given import connected, joined, now, reauth, store, without_tokens
 from tests.operating import Operator
 
 GOOGLE = ["credentials", "token endpoint", "google", "clock"]
@@ -52,6 +52,31 @@ def test_what_is_missing_is_told_with_the_command_that_makes_it(newcomer: Operat
 def test_a_wrong_configuration_is_a_failed_check(operator: Operator) -> None:
     operator.environ["CONTACTS_SYNC_SYNC__WORKERS"] = "0"
     assert "sync.workers" in checks(operator, code=1)["config"]
+
+
+def test_what_others_may_write_to_or_read_is_told(operator: Operator) -> None:
+    path = operator.home / "config.toml"
+    path.touch()
+    path.chmod(0o660)
+    (operator.home / "store.db").chmod(0o640)
+    operator.environ["CONTACTS_SYNC_CONFIG"] = str(path)
+    told = {one["name"]: one for one in operator.json("check")["checks"]}
+    assert told["config"]["level"] == "warn"
+    assert f"chmod g-w {path}" in told["config"]["message"]
+    assert "0640" in told["file"]["message"]
+
+
+def test_a_time_zone_that_is_lost_is_told(operator: Operator) -> None:
+    with store(operator) as db:
+        connected(db, "alice")
+        without_tokens(db)
+        with write(db) as tx:
+            connections.set_schedule(tx, "alice", OwnSchedule(timezone="Mars/Olympus"), now=now())
+    told = {one["name"]: one for one in operator.json("check")["checks"]}
+    assert "UTC holds instead" in told["schedules"]["message"]
+    found = operator.user("alice")
+    assert (found["timezone"], "Mars/Olympus" in found["note"]) == ("UTC", True)
+    assert found["next_run_at"]
 
 
 def test_an_oauth_client_that_google_does_not_know_is_told(operator: Operator) -> None:

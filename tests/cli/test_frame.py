@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contacts_sync.cli import boundary, root
-from contacts_sync.cli.frame import checked_duration, checked_user_id
+from contacts_sync.cli.frame import checked_duration, checked_user_id, warn_as_root
 from contacts_sync.errors import InvalidUsage
 from tests.cli.given import connected, store
 from tests.operating import Operator
@@ -25,6 +25,14 @@ def test_any_printable_text_is_a_user_id(user_id: str) -> None:
 def test_a_control_character_makes_no_user_id(before: str, control: str, after: str) -> None:
     with pytest.raises(InvalidUsage):
         checked_user_id(before + control + after)
+
+
+@pytest.mark.parametrize(("euid", "owner", "warned"), [(0, 1234, True), (0, 0, False), (1234, 1234, False)])
+def test_root_is_warned_of_a_store_that_is_somebody_elses(
+    capsys: pytest.CaptureFixture[str], euid: int, owner: int, warned: bool
+) -> None:
+    warn_as_root(owner, euid)
+    assert ("sudo -u '#1234' contacts-sync" in capsys.readouterr().err) == warned
 
 
 @pytest.mark.parametrize("user_id", ["", "x" * 256])

@@ -74,7 +74,7 @@ def test_two_daemons_that_look_at_once_queue_one_run(alice: Database, monkeypatc
 
 def test_who_is_due_at_intervals_has_no_crontab_job(alice: Database) -> None:
     mine = planner(alice)
-    mine.refresh()
+    mine.refresh(NOW)
     assert mine.users == 2
     assert "alice" not in mine._scheduler.present
     with read(alice) as tx:

@@ -3,10 +3,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from contacts_sync.errors import UnknownItem
-from contacts_sync.model import End, RunStatus
-from contacts_sync.store import runs
+from contacts_sync.model import End, RunStatus, Trigger
+from contacts_sync.store import connections, runs
 from contacts_sync.store.engine import Database, read, write
 from tests.store.given import NOW, claimed, connected, queued, running
 
@@ -102,5 +103,19 @@ def test_the_newest_ends_come_first_whoevers_they_are(db: Database) -> None:
         runs.cancel(tx, "c", NOW)
     newest, older = End("a", "E", NOW + DAY), End("b", None, NOW)
     with read(db) as tx:
-        assert runs.latest_ends(tx, 9) == [newest, older]
-        assert runs.latest_ends(tx, 1) == [newest]
+        assert runs.latest_ends(tx, 9, NOW + DAY) == [newest, older]
+        assert runs.latest_ends(tx, 1, NOW + DAY) == [newest]
+        assert runs.latest_ends(tx, 1, NOW) == [older]
+
+
+def test_rows_that_somebody_edited_to_nonsense_keep_nobody_elses_from_being_read(db: Database) -> None:
+    connected(db, "alice", "bob")
+    queued(db, "alice")
+    queued(db, "bob")
+    with write(db) as tx:
+        tx.execute(text("UPDATE sync_runs SET trigger = 'whim' WHERE user_id = 'alice'"))
+        if db.path is not None:
+            tx.execute(text("UPDATE connections SET scheduled_since = 'yesterday' WHERE user_id = 'alice'"))
+    assert [run.trigger for run in claimed(db)] == [Trigger.MANUAL, Trigger.MANUAL]
+    with read(db) as tx:
+        assert [one.user_id for one in connections.every(tx)] == ["alice", "bob"]

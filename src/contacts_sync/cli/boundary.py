@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import pairwise
+from typing import TextIO
 
 import click
 
@@ -29,7 +30,8 @@ def run(root: click.Command, words: Sequence[str]) -> int:
     except SystemExit as end:  # click's: after a broken pipe, and after it has answered a shell's completion
         return end.code if isinstance(end.code, int) else NOBODY_LISTENS
     finally:
-        _let_go_of_stdout()
+        _let_go_of(sys.stdout)
+        _let_go_of(sys.stderr)
 
 
 def _show_what_stdout_cannot() -> None:
@@ -38,13 +40,13 @@ def _show_what_stdout_cannot() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-def _let_go_of_stdout() -> None:
+def _let_go_of(stream: TextIO) -> None:
     """What can't be written now (a closed pipe, a full disk) must not fail the interpreter's exit as well."""
     try:
-        sys.stdout.flush()
+        stream.flush()
     except OSError:
         with suppress(io.UnsupportedOperation):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _told(root: click.Command, words: Sequence[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -97,6 +98,10 @@ def _config(config: Config) -> Finding:
     source = config.source
     if source and config.google.client_secret and _is_open_to_others(source):
         return warned("config", f"{source} holds a client secret and is readable by others", f"chmod 600 {source}")
+    if source and source.stat().st_mode & stat.S_IWGRP:
+        return warned(
+            "config", f"the group of {source} may write to it, and so choose where tokens go", f"chmod g-w {source}"
+        )
     return passed("config", str(source or "no file: defaults and environment"))
 
 

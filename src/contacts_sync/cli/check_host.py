@@ -12,6 +12,7 @@ from contacts_sync.config import Config
 from contacts_sync.errors import StoreUnusable
 from contacts_sync.health.disk import LITTLE, MAKE_ROOM, TOO_LITTLE, told
 from contacts_sync.store.dialect import file_of, parse_url
+from contacts_sync.store.file import open_to_others
 
 UNIT = "contacts-sync.service"
 PROPERTIES = ("LoadState", "ActiveState", "SubState", "UnitFileState", "Result")
@@ -27,6 +28,8 @@ def host_findings(config: Config) -> Iterator[Finding]:
         return  # said where the store is looked at
     if path is not None and path.parent.exists():
         yield disk(path.parent, shutil.disk_usage(path.parent).free)
+    if path is not None and path.exists() and (mode := open_to_others(path)):
+        yield warned("file", f"others may read or write all contacts: {path} has mode {mode}", f"chmod 600 {path}*")
     if BOOTED.exists() and (systemctl := shutil.which("systemctl")):
         yield from unit(_shown(systemctl))
 

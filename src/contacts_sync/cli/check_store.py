@@ -106,10 +106,14 @@ def _schedules(config: Config, db: Database) -> Finding:
     planned = {
         one.user_id: next_run(one, effective(one, default), intervals.get(one.user_id), at, spread) for one in known
     }
-    broken = [user for user, (_, why) in planned.items() if why is not None]
+    odd = [user for user, (_, why) in planned.items() if why is not None]
+    broken = [user for user in odd if planned[user][0] is None]
     if broken:
         hint = f"contacts-sync schedule set --cron '0 2 * * *' {typed(broken[0])}"
         return Finding("schedules", Level.FAIL, f"{_names(broken)} will never be due", hint)
+    if odd:
+        hint = f"contacts-sync schedule set --cron '0 2 * * *' --timezone UTC {typed(odd[0])}"
+        return warned("schedules", f"{_names(odd)} have a time zone that isn't known here: UTC holds instead", hint)
     first = min((due for due, _ in planned.values() if due is not None), default=None)
     return passed(
         "schedules", f"{len(planned)} users have a next run, the first at {instant(first)}" if first else "none"

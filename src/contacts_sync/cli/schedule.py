@@ -93,7 +93,7 @@ def _row(connection: Connection, at_intervals: IntervalSchedule | None, config: 
         **schedule_document(connection, schedule, at_intervals),
         "next_run_at": instant(at),
         "next_run_local": in_zone(at, schedule.timezone) if at else None,
-        "note": None if at else broken or "paused until the user consents again",
+        "note": broken if at else broken or "paused until the user consents again",
     }
 
 

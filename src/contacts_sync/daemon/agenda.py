@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 from contacts_sync.config import format_duration
+from contacts_sync.daemon.reconcile import lost_zone
 from contacts_sync.errors import InvalidUsage
 from contacts_sync.model import Connection, ConnectionStatus, IntervalSchedule, Schedule
 from contacts_sync.timetable import Timetable, compile_schedule, spread_offset
@@ -22,10 +23,10 @@ def next_run(
     try:
         timetable = compile_schedule(schedule.cron, schedule.timezone)
     except InvalidUsage as error:
-        return None, error.message
+        return None, f"never due: {error.message}"
     by_crontab = _next(timetable, at) + spread_offset(connection.user_id, spread)
     hourly = at_intervals.next_slot_at if at_intervals else None
-    return min(by_crontab, hourly) if hourly else by_crontab, None
+    return min(by_crontab, hourly) if hourly else by_crontab, lost_zone(connection)
 
 
 @lru_cache(maxsize=1024)

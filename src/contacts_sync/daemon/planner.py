@@ -22,6 +22,8 @@ from contacts_sync.timetable import Slot, Timetable, spread_offset
 log = structlog.get_logger()
 
 LOOKBACK = timedelta(days=366)  # a firing stands for the newest slot, even of a yearly schedule
+SOONEST_NOTICE = timedelta(minutes=5)  # a change of schedules is noticed by then, however busy the daemon is
+ON_TIME = timedelta(minutes=1)
 LONGEST_BATCH = 1_000  # firings inserted in one transaction, so that others get their turn at the store
 
 
@@ -40,7 +42,7 @@ class Planner:
 
     def start(self, now: datetime) -> None:
         """Build all jobs, queue what was missed, begin to fire."""
-        known = self.refresh()
+        known = self.refresh(now)
         self._begin_anew(now)
         if self._settings.catch_up:
             self._catch_up(known, now)
@@ -52,7 +54,7 @@ class Planner:
         """Go on with reloaded settings."""
         self._settings, self._version = settings, None
 
-    def refresh(self) -> list[Connection]:
+    def refresh(self, now: datetime) -> list[Connection]:
         """Reconcile the jobs with the store, if connections or schedules have changed since the last time."""
         with read(self._db) as tx:
             version = connections.change_version(tx)
@@ -63,6 +65,7 @@ class Planner:
         self._scheduler.carry_out(reconcile(plan.timetables, self._scheduler.present))
         self._tell_broken(dict(plan.broken))
         self._version = version
+        self._due.update(dict.fromkeys(self._came_meanwhile(known, now)))
         return known
 
     def queue_fired(self, now: datetime) -> int:
@@ -95,8 +98,8 @@ class Planner:
         self._scheduler.look_again()
 
     def plan_anew(self, now: datetime) -> None:
-        """The wall clock was set back: compute all next firings again."""
-        self._scheduler.plan_anew()
+        """The wall clock was set back to `now`: compute all next firings again."""
+        self._scheduler.plan_anew(now)
         self._begin_anew(now)
 
     def stop(self) -> None:
@@ -106,24 +109,32 @@ class Planner:
     def _firing(self, user: str, now: datetime) -> runs.Wanted | None:
         timetable = self._scheduler.timetable_of(user)
         slot = newest_slot(timetable, now) if timetable else None
-        return self._wanted(user, slot, Trigger.SCHEDULE) if slot else None
+        return self._wanted(user, slot, Trigger.SCHEDULE, now) if slot else None
 
-    def _wanted(self, user: str, slot: Slot, trigger: Trigger) -> runs.Wanted:
-        offset = spread_offset(user, self._settings.spread)
+    def _wanted(self, user: str, slot: Slot, trigger: Trigger, now: datetime) -> runs.Wanted:
         return runs.Wanted(
             user_id=user,
             trigger=trigger,
             slot=slot.label,
-            not_before=slot.at + offset,
+            not_before=place_of(user, slot, self._settings.spread, now),
             kind=RunKind.INCREMENTAL,
         )
+
+    def _came_meanwhile(self, known: Iterable[Connection], now: datetime) -> Iterator[str]:
+        """Users with a slot between the change of their schedule and the moment it was noticed."""
+        for connection in known:
+            timetable = self._scheduler.timetable_of(connection.user_id)
+            if timetable and now - SOONEST_NOTICE < connection.scheduled_since < now:
+                slot = newest_slot(timetable, now)
+                if slot and slot.at > connection.scheduled_since:
+                    yield connection.user_id
 
     def _catch_up(self, known: Iterable[Connection], now: datetime) -> None:
         """One run for the newest slot a user has missed, however many there were."""
         with read(self._db) as tx:
             covered = runs.latest_slots(tx)
         items = [
-            self._wanted(connection.user_id, slot, Trigger.CATCH_UP)
+            self._wanted(connection.user_id, slot, Trigger.CATCH_UP, now)
             for connection in known
             if (timetable := self._scheduler.timetable_of(connection.user_id))
             and (slot := _missed(timetable, connection, covered.get(connection.user_id), now))
@@ -195,6 +206,16 @@ def _missed(timetable: Timetable, connection: Connection, covered: datetime | No
 def newest_slot(timetable: Timetable, now: datetime) -> Slot | None:
     """The slot that a firing at `now`, or a start at `now`, stands for. A herd asks it for the same instant."""
     return timetable.latest(now, since=now - LOOKBACK)
+
+
+def place_of(user: str, slot: Slot, window: timedelta, now: datetime) -> datetime:
+    """When a user's run for a slot may begin: at the user's place in the window that follows the slot.
+
+    A herd whose places have gone by, after an outage or a suspend, is spread over the same window from now on.
+    """
+    offset = spread_offset(user, window)
+    missed = slot.at + offset < now - ON_TIME
+    return now + offset if missed and offset else slot.at + offset
 
 
 def _drain(fired: SimpleQueue[str]) -> Iterator[str]:

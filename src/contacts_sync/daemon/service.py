@@ -19,8 +19,8 @@ from contacts_sync.daemon.alarm import alarmed
 from contacts_sync.daemon.loop import LAST_PAGE, Loop
 from contacts_sync.daemon.notify import tell_systemd
 from contacts_sync.daemon.workers import new_worker_id
-from contacts_sync.store import nodes
-from contacts_sync.store.engine import Database, close, open_database
+from contacts_sync.store import file, fsck, nodes
+from contacts_sync.store.engine import Database, close, open_database, read
 from contacts_sync.sync.desk import open_desk
 from contacts_sync.sync.keycheck import refuse_wrong_key
 from contacts_sync.web.app import application
@@ -98,9 +98,18 @@ def _store(config: Config) -> Iterator[Database]:
     db = open_database(config.database.url, create=True, upgrade=True)
     try:
         with nodes.hold_store(db):
+            with read(db) as tx:
+                fsck.refuse_damaged(tx)
+            _warn_if_open_to_others(db)
             yield db
     finally:
         close(db)
+
+
+def _warn_if_open_to_others(db: Database) -> None:
+    open_to = file.open_to_others(db.path) if db.path else ""
+    if open_to:
+        log.warning("store_open_to_others", mode=open_to, hint=f"chmod 600 {db.path}*")
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import structlog
 
 from contacts_sync import __version__
 from contacts_sync.daemon.liveness import dead_workers
-from contacts_sync.errors import StoreUnavailable
+from contacts_sync.errors import StoreGone, StoreUnavailable
 from contacts_sync.model import Node, Outcome, Run, RunKind, RunStatus
 from contacts_sync.store import nodes, runs, shared_clock
 from contacts_sync.store.engine import read, write
@@ -221,7 +221,7 @@ def _keep_alive(desk: Desk, node: Node, off_duty: threading.Event) -> None:
     while not off_duty.wait(desk.heartbeat.total_seconds()):
         try:
             beat(desk, node)
-        except StoreUnavailable as trouble:
+        except (StoreUnavailable, StoreGone) as trouble:
             log.warning("heartbeat_failed", error=str(trouble))
 
 
@@ -258,7 +258,7 @@ def beat(desk: Desk, node: Node) -> list[Run]:
     with write(desk.db) as tx:
         nodes.beat(tx, replace(node, heartbeat_at=now))
         runs.renew(tx, desk.worker_id, now, desk.lease)
-        taken = runs.take_back(tx, now)
+        taken = runs.take_back(tx, now) if shared_clock.is_steady(desk.db, desk.lease) else []
     _tell_taken_back(taken)
     return taken
 

@@ -41,6 +41,12 @@ def _header(path: Path) -> bytes:
         raise _unreachable(path, error) from error
 
 
+def open_to_others(path: Path) -> str:
+    """The file's mode, such as `0644`, if others than its owner may read or write it; else nothing."""
+    mode = path.stat().st_mode & 0o777
+    return f"{mode:04o}" if mode & 0o077 else ""
+
+
 def create(path: Path, fill: Callable[[Path], None]) -> None:
     """Make a store at `path`, unless something is there already.
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Table, and_, exists, func, or_, select
 
+from contacts_sync.errors import StoreUnusable
 from contacts_sync.model import ConnectionStatus, RunStatus
-from contacts_sync.store import dialect
+from contacts_sync.store import dialect, trouble
 from contacts_sync.store.shared_clock import asked
 from contacts_sync.store.tables import (
     IS_RUNNING,
@@ -28,6 +29,7 @@ from contacts_sync.store.tables import (
 from contacts_sync.store.transactions import Transaction
 
 Count = Select[Any]
+PATIENCE_SECONDS = 3.0  # a daemon that starts looks for so long; `contacts-sync db check` looks to the end
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,13 @@ def breaches(tx: Transaction, now: datetime) -> Iterator[Breach]:
         found = tx.execute(count).scalar_one()
         if found:
             yield Breach(rule, found, cure)
+
+
+def refuse_damaged(tx: Transaction) -> None:
+    """Raise `StoreUnusable` for a file that is seen at once to be broken."""
+    damage = dialect.first_damage(tx, PATIENCE_SECONDS)
+    if damage is not None:
+        raise StoreUnusable(f"the store is damaged ({damage.splitlines()[-1]})", hint=trouble.RESTORE)
 
 
 def _rules(now: datetime) -> Iterator[tuple[str, Count, str]]:

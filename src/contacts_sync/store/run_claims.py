@@ -12,12 +12,13 @@ from contacts_sync.errors import RunAbandoned
 from contacts_sync.model import ConnectionStatus, Run, RunKind, RunStatus
 from contacts_sync.store import dialect
 from contacts_sync.store.chunks import chunks
-from contacts_sync.store.run_rows import run_of
+from contacts_sync.store.run_rows import end_at, run_of
 from contacts_sync.store.shared_clock import shared
 from contacts_sync.store.states import note_failure
 from contacts_sync.store.tables import IS_QUEUED, IS_RUNNING, connections, pauses, sync_runs
 from contacts_sync.store.transactions import Transaction
 
+LONGEST_LEASE = timedelta(days=1)  # that can be configured
 PROBE_INTERVAL = timedelta(minutes=1)
 BACK_IN_THE_QUEUE = {"status": RunStatus.QUEUED, "worker_id": None, "lease_expires_at": None}
 IS_FULL, IS_NOT_FULL = sync_runs.c.kind == RunKind.FULL, sync_runs.c.kind != RunKind.FULL
@@ -160,9 +161,12 @@ def release(tx: Transaction, worker_id: str, now: datetime, run_ids: Collection[
 def take_back(tx: Transaction, now: datetime, *, limit_take_backs: int = 3) -> list[Run]:
     """Queue again what silent workers hold: runs whose lease has ended. The answer is these runs.
 
-    A run that is taken back for the `limit_take_backs`-th time fails: it seems to kill its workers.
+    So has one longer than any: it was given before the clock was set back. A run that is taken back for the
+    `limit_take_backs`-th time fails: it seems to kill its workers.
     """
-    return _take_back(tx, sync_runs.c.lease_expires_at < shared(tx, now), now, limit_take_backs)
+    at = shared(tx, now)
+    over = (sync_runs.c.lease_expires_at < at) | (sync_runs.c.lease_expires_at > at + LONGEST_LEASE)
+    return _take_back(tx, over, now, limit_take_backs)
 
 
 def take_back_dead(
@@ -182,7 +186,7 @@ def _take_back(tx: Transaction, lost: ColumnElement[bool], now: datetime, limit:
     message = f"the process that ran this died or fell silent {limit} times"
     abandoned = {
         "status": RunStatus.FAILED,
-        "finished_at": now,
+        "finished_at": end_at(now),
         "lease_expires_at": None,
         "error_type": RunAbandoned.__name__,
         "error_message": message,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, RowMapping, delete, func, select
+from sqlalchemy import ColumnElement, RowMapping, case, delete, func, literal, select
 
 from contacts_sync.errors import UnknownItem
 from contacts_sync.model import Counters, End, Run, RunKind, RunStatus, Trigger
@@ -20,9 +20,20 @@ INNER = [column.name for column in sync_runs.c if column.name not in COUNTERS]
 def run_of(row: RowMapping) -> Run:
     """A row of `sync_runs` as a run."""
     values = {name: row[name] for name in INNER}
-    values["kind"], values["trigger"] = RunKind(row["kind"]), Trigger(row["trigger"])
+    values["kind"], values["trigger"] = RunKind(row["kind"]), _trigger_of(row["trigger"])
     values["status"] = RunStatus(row["status"])
     return Run(**values, counters=Counters(*(row[name] for name in COUNTERS)))
+
+
+def _trigger_of(value: str) -> Trigger:
+    """Whatever somebody has written there by hand, that was a manual act."""
+    return Trigger(value) if value in set(Trigger) else Trigger.MANUAL
+
+
+def end_at(now: datetime | ColumnElement[datetime]) -> ColumnElement[datetime]:
+    """When a run has ended that ends now: not before it began, though the clock was set back meanwhile."""
+    at = literal(now, sync_runs.c.finished_at.type) if isinstance(now, datetime) else now
+    return case((sync_runs.c.started_at > at, sync_runs.c.started_at), else_=at)
 
 
 def get(tx: Transaction, run_id: int) -> Run | None:
@@ -60,10 +71,10 @@ def latest_ended(tx: Transaction) -> dict[str, Run]:
     return {run.user_id: run for run in _select(tx, sync_runs.c.id.in_(by_user))}
 
 
-def latest_ends(tx: Transaction, limit: int) -> list[End]:
-    """The newest ends of runs, whoever's, newest first."""
+def latest_ends(tx: Transaction, limit: int, now: datetime) -> list[End]:
+    """The newest ends of runs up to now, whoever's, newest first. Later ones are from before the clock was set back."""
     columns = [sync_runs.c[name] for name in End.__slots__]
-    ended = sync_runs.c.status.in_((RunStatus.SUCCEEDED, RunStatus.FAILED))
+    ended = sync_runs.c.status.in_((RunStatus.SUCCEEDED, RunStatus.FAILED)) & (sync_runs.c.finished_at <= now)
     query = select(*columns).where(ended).order_by(sync_runs.c.finished_at.desc()).limit(limit)
     return [End(**row) for row in tx.execute(query).mappings()]
 

@@ -30,6 +30,7 @@ from contacts_sync.store.run_rows import (
     COUNTERS,
     active,
     approval_of,
+    end_at,
     get,
     get_many,
     latest_ended,
@@ -94,7 +95,7 @@ SUCCEEDING = CHANGING.values(
     **{name: sync_runs.c[name] + bindparam(f"more_{name}", type_=Integer) for name in COUNTERS},
     **ENDED,
     status=RunStatus.SUCCEEDED,
-    finished_at=bindparam("at", type_=Instant),
+    finished_at=end_at(bindparam("at", type_=Instant)),
 ).returning(sync_runs)
 
 
@@ -163,7 +164,7 @@ def fail(
 ) -> Run:
     """End a run badly and keep why. Raises `LeaseLost`."""
     error = {"error_type": error_type, "error_message": message, "error_traceback": traceback}
-    ended = _change(tx, run, worker_id, {**ENDED, **error, "status": RunStatus.FAILED, "finished_at": now})
+    ended = _change(tx, run, worker_id, {**ENDED, **error, "status": RunStatus.FAILED, "finished_at": end_at(now)})
     note_failure(tx, run.user_id, message)
     return ended
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ class Desk:
     worker_id: str
     clock: Callable[[], datetime]
     stop: threading.Event
+    monotonic: Callable[[], float] = time.monotonic  # seconds; nobody can set it, and it stands while the host sleeps
 
     @property
     def vault(self) -> vaults.Vault:

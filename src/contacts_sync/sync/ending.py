@@ -73,7 +73,8 @@ def _is_outage(tx: Transaction, run: Run, error: Exception, desk: Desk) -> bool:
     known = nodes.pause(tx)
     if known is not None:
         return known.error_type == PassingTrouble.__name__
-    return outage.is_outage(runs.latest_ends(tx, outage.USERS - 1), run.user_id, desk.clock())
+    now = desk.clock()
+    return outage.is_outage(runs.latest_ends(tx, outage.USERS - 1, now), run.user_id, now)
 
 
 def _everybodys(error: Exception) -> PassingTrouble:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Collection
 from datetime import timedelta
 from types import TracebackType
@@ -42,6 +41,7 @@ class Hands:
         self._worker: threading.Thread | None = None
         self._trouble: Exception | None = None
         self._hooks = Hooks(config.hooks)
+        self._ended = threading.Event()  # a join that Ctrl-C interrupts would take the thread for ended
 
     def __enter__(self) -> Self:
         return self
@@ -79,11 +79,9 @@ class Hands:
             self._begin(run_ids)
 
     def wait(self, patience: timedelta) -> None:
-        """Wait for the thread here to end, or for as long as that where a daemon works."""
-        if self._worker is not None and self._worker.is_alive():
-            self._worker.join(patience.total_seconds())
-        else:
-            time.sleep(patience.total_seconds())
+        """Wait for that long, or until the thread here has ended."""
+        if self._ended.wait(patience.total_seconds()):
+            self._ended.clear()
 
     def _begin(self, run_ids: Collection[int]) -> None:
         if self._desk is None or self._desk.stop.is_set():
@@ -96,6 +94,8 @@ class Hands:
             run_here(desk, run_ids, self._hooks.ran)
         except Exception as error:  # noqa: BLE001  (the end of a thread: the main one raises it)
             self._trouble = error
+        finally:
+            self._ended.set()
 
     def _laid_out(self) -> Desk:
         refuse_wrong_key(self._db, self._config.secrets.key_file)

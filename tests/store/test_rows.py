@@ -1,0 +1,42 @@
+"""Rows past SQLAlchemy, on both databases."""
+
+from __future__ import annotations
+
+import pytest
+
+from contacts_sync.errors import StoreUnusable
+from contacts_sync.model import Changes, ContactUpdate
+from contacts_sync.store import contacts, rows
+from contacts_sync.store.engine import Database, read, write
+from contacts_sync.store.tables import contact_emails
+from tests.store.given import MINUTE, NOW, person, stored
+
+
+def test_an_id_is_never_given_twice(db: Database) -> None:
+    first = stored(db, "alice", person(1))["people/c1"]
+    with write(db) as tx:
+        contacts.remove(tx, "alice", {first})
+    assert stored(db, "alice", person(2))["people/c2"] > first
+
+
+def test_more_rows_than_a_statement_holds_are_written_and_found(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "MOST_PARAMETERS", 40)
+    ids = stored(db, "alice", *map(person, range(5)))
+    updates = tuple(ContactUpdate(ids[f"people/c{n}"], person(n, display_name=f"Renamed{n}")) for n in range(5))
+    with write(db) as tx:
+        contacts.apply(tx, "alice", Changes(updates=updates), NOW + MINUTE)
+    with read(db) as tx:
+        found = [contacts.search(tx, f"renamed{n}") for n in range(5)]
+        assert not contacts.search(tx, "Person")
+    assert [row.id for (row,) in found] == [ids[f"people/c{n}"] for n in range(5)]
+
+
+def test_what_the_driver_refuses_is_an_error_of_ours_and_nothing_is_kept(db: Database) -> None:
+    id_ = stored(db, "alice", person(1))["people/c1"]
+    columns = ("contact_id", "position", "value", "type", "is_primary")
+    with pytest.raises(StoreUnusable), write(db) as tx:
+        rows.insert(tx, contact_emails, columns, [(id_, 0, "a@b", None, True), (id_, 0, "c@d", None, False)])
+    with read(db) as tx:
+        shown = contacts.show(tx, id_)
+    assert shown is not None
+    assert not shown.emails

@@ -24,6 +24,7 @@ FLOORS = {
     "settings": 1,
     "logs": 1,
     "new_file": 1,
+    "overview": 0,
     "vault": 1,
     "timetable": 1,
     "export": 1,

@@ -25,6 +25,7 @@ FLOORS = {
     "logs": 1,
     "new_file": 1,
     "overview": 0,
+    "redaction": 0,
     "vault": 1,
     "timetable": 1,
     "export": 1,

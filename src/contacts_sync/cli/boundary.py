@@ -142,7 +142,7 @@ def document(error: ContactsSyncError) -> dict[str, object]:
 
 def line(error: ContactsSyncError) -> str:
     """An error as one line that says what to do next; configuration problems are a line each."""
-    from contacts_sync.logs import clean
+    from contacts_sync.redaction import clean
 
     separate = isinstance(error, ConfigurationError)
     texts = error.message.splitlines() if separate else [" ".join(error.message.split())]
@@ -153,6 +153,6 @@ def line(error: ContactsSyncError) -> str:
 
 
 def _redacted(text: str) -> str:
-    from contacts_sync.logs import redacted
+    from contacts_sync.redaction import redacted
 
     return redacted(text)

@@ -10,7 +10,9 @@ from typing import Any
 
 import click
 
-from contacts_sync.logs import clean
+from contacts_sync.redaction import clean
+
+SECONDS = len("2026-03-01T02:00:00")
 
 
 def print_json(document: Any) -> None:
@@ -21,7 +23,7 @@ def print_json(document: Any) -> None:
 
 def instant(value: datetime | None) -> str | None:
     """ISO 8601 in UTC with Z, to the second."""
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if value is not None else None
+    return f"{value.astimezone(UTC).isoformat()[:SECONDS]}Z" if value is not None else None
 
 
 def say(text: str = "") -> None:
@@ -63,8 +65,9 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
         _draw(columns, cells)
         return
     widths = [max([len(columns[n]), *(len(row[n]) for row in cells)]) for n in range(len(columns))]
-    for row in [[column.upper() for column in columns], *cells]:
-        click.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+    lines = [[column.upper() for column in columns], *cells]
+    form = "  ".join(f"{{:{width}}}" for width in widths)
+    click.echo("\n".join(form.format(*row).rstrip() for row in lines))
 
 
 def _draw(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeAlias
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote
 
 from sqlalchemy import (
@@ -33,7 +34,7 @@ from sqlalchemy import (
     text,
     type_coerce,
 )
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import QueuePool
@@ -42,6 +43,9 @@ from sqlalchemy.sql.elements import BindParameter
 from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
 from contacts_sync.errors import StoreUnusable
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
 
 APPLICATION_ID = int.from_bytes(b"cSyn")  # in the header of every SQLite store of ours
 PAGE_SIZE = 16_384  # a payload of a few kilobytes stays on one page
@@ -194,7 +198,14 @@ Upsert: TypeAlias = "sqlite.Insert | postgresql.Insert"
 
 def upsert(tx: Connection, table: Table) -> Upsert:
     """An INSERT that can say ON CONFLICT."""
-    return postgresql.insert(table) if is_server(tx.dialect) else sqlite.insert(table)
+    return _postgresql().insert(table) if is_server(tx.dialect) else sqlite.insert(table)
+
+
+def _postgresql() -> ModuleType:
+    """Loaded where it is used: it brings asyncio with it, a tenth of what a command's start costs."""
+    from sqlalchemy.dialects import postgresql  # noqa: PLC0415  (see above)
+
+    return postgresql
 
 
 def announce(tx: Connection) -> None:
@@ -255,7 +266,7 @@ def given_rows(
     """Rows of ours as something to join with, in one parameter however many they are."""
     document = json.dumps([list(row) for row in rows], default=lambda at: at.isoformat(timespec="microseconds"))
     if is_server(tx.dialect):
-        each = func.jsonb_array_elements(cast(type_coerce(document, Text), postgresql.JSONB)).table_valued("value")
+        each = func.jsonb_array_elements(cast(type_coerce(document, Text), _postgresql().JSONB)).table_valued("value")
         cells: list[ColumnElement[Any]] = [
             cast(each.c.value.op("->>")(n), kind) for n, kind in enumerate(columns.values())
         ]
@@ -298,11 +309,22 @@ class Instant(TypeDecorator[datetime]):
         value = value.astimezone(UTC)
         return value if is_server(dialect) else value.isoformat(timespec="microseconds")
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:  # noqa: ARG002  (SQLAlchemy's signature)
         """Aware UTC, whatever the session's time zone."""
-        if value is None:
-            return None
-        return (value if is_server(dialect) else datetime.fromisoformat(value)).astimezone(UTC)
+        return _in_utc if is_server(dialect) else _read_text
+
+
+def _in_utc(value: datetime | None) -> datetime | None:
+    return None if value is None else value.astimezone(UTC)
+
+
+def _read_text(value: str | None) -> datetime | None:
+    if value is None:
+        return None
+    at = datetime.fromisoformat(value)
+    if at.tzinfo is None:  # as some were written once
+        return at.replace(tzinfo=UTC)
+    return at if at.tzinfo is UTC else at.astimezone(UTC)
 
 
 class JsonText(UserDefinedType[str]):

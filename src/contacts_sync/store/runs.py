@@ -6,11 +6,12 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, literal, select, update
 
 from contacts_sync.errors import LeaseLost
 from contacts_sync.model import Counters, Run, RunKind, RunStatus
 from contacts_sync.store import dialect, nodes
+from contacts_sync.store.dialect import Instant
 from contacts_sync.store.run_claims import (
     BACK_IN_THE_QUEUE,
     ONE_ATTEMPT_LESS,
@@ -32,6 +33,7 @@ from contacts_sync.store.run_rows import (
     get_many,
     latest_ended,
     latest_ends,
+    latest_failed,
     latest_slots,
     prune,
     recent,
@@ -59,6 +61,7 @@ __all__ = [
     "is_due",
     "latest_ended",
     "latest_ends",
+    "latest_failed",
     "latest_slots",
     "make_full",
     "overdue",
@@ -172,7 +175,7 @@ def put_back(
     }
     if deferred:
         values["deferrals"] = sync_runs.c.deferrals + 1
-        values["deferred_since"] = func.coalesce(sync_runs.c.deferred_since, now)
+        values["deferred_since"] = func.coalesce(sync_runs.c.deferred_since, literal(now, Instant()))
     queued = _change(tx, run, worker_id, values)
     dialect.announce(tx)
     return queued
@@ -180,7 +183,7 @@ def put_back(
 
 def _change(tx: Transaction, run: Run, worker_id: str | None, values: dict[str, Any]) -> Run:
     owned = update(sync_runs).where(_is_owned(run, worker_id)).values(values)
-    changed = tx.execute(owned.returning(sync_runs)).mappings().first()
+    changed = tx.execute(owned.returning(sync_runs)).first()
     if changed is None:
         raise _lost(run)
     return run_of(changed)

@@ -10,7 +10,7 @@ from sqlalchemy import or_, select, update
 from contacts_sync.model import Run, RunKind, RunStatus, SyncState
 from contacts_sync.store import dialect
 from contacts_sync.store.chunks import chunks
-from contacts_sync.store.tables import sync_states
+from contacts_sync.store.tables import is_of, sync_states
 from contacts_sync.store.transactions import Transaction
 
 LONGEST_ERROR = 300
@@ -34,13 +34,13 @@ CLEARED = {
 
 def sync_state(tx: Transaction, user_id: str) -> SyncState:
     """Where a user's sync stands; an empty state for a user nobody knows."""
-    row = tx.execute(select(*KEPT).where(sync_states.c.user_id == user_id)).mappings().first()
-    return SyncState(**row) if row else SyncState(user_id)
+    return every_sync_state(tx, user_id).get(user_id) or SyncState(user_id)
 
 
-def every_sync_state(tx: Transaction) -> dict[str, SyncState]:
-    """Where everybody's sync stands."""
-    return {row["user_id"]: SyncState(**row) for row in tx.execute(select(*KEPT)).mappings()}
+def every_sync_state(tx: Transaction, user_id: str | None = None) -> dict[str, SyncState]:
+    """Where everybody's sync (or the given user's) stands."""
+    rows = tx.execute(select(*KEPT).where(is_of(sync_states, user_id)))
+    return {row.user_id: SyncState(*row) for row in rows}
 
 
 def clear(tx: Transaction, user_id: str) -> None:

@@ -17,12 +17,13 @@ from contacts_sync.google.storable import storable
 from contacts_sync.model import Email, Group, Groups, Page, Person, Phone
 
 CONTACT = "CONTACT"
+OWN = ("", CONTACT)
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 LEAP_YEAR = 2024
 
 
-class _Struct(msgspec.Struct, rename="camel", frozen=True):
-    pass
+class _Struct(msgspec.Struct, rename="camel", frozen=True, gc=False):
+    """Nothing here can refer to itself: the garbage collector needn't look."""
 
 
 class _Source(_Struct, frozen=True):
@@ -31,10 +32,14 @@ class _Source(_Struct, frozen=True):
     etag: str | None = None
 
 
+class _ItemSource(_Struct, frozen=True):
+    type: str = ""
+
+
 class _ItemMetadata(_Struct, frozen=True):
     primary: bool = False
     source_primary: bool = False
-    source: _Source = _Source()
+    source: _ItemSource = _ItemSource()
 
 
 class _Item(_Struct, frozen=True):
@@ -263,9 +268,13 @@ def _identity(found: _Person) -> tuple[str | None, str | None]:
     gives the id, and all their etags, in a fixed order, tell whether it changed.
     """
     sources = [source for source in found.metadata.sources if source.type == CONTACT]
-    if not sources:
-        return None, None
-    named = next((one for one in sources if found.resource_name == _resource_name(one.id)), sources[0])
+    if len(sources) == 1:
+        return sources[0].id or None, sources[0].etag or None
+    return _merged_identity(found.resource_name, sources) if sources else (None, None)
+
+
+def _merged_identity(resource_name: str, sources: list[_Source]) -> tuple[str | None, str | None]:
+    named = next((one for one in sources if resource_name == _resource_name(one.id)), sources[0])
     etags = [one.etag or "" for one in sorted(sources, key=lambda source: source.id)]
     return named.id or None, "+".join(etags) if all(etags) else None
 
@@ -280,15 +289,21 @@ def _resource_name(source_id: str) -> str:
 
 def _own(items: list[Item]) -> list[Item]:
     """The items of the contact itself, not those of the person's own profile."""
-    return [item for item in items if item.metadata.source.type in ("", CONTACT)]
+    return [item for item in items if item.metadata.source.type in OWN]
 
 
 def _best_first(items: list[Item]) -> list[Item]:
-    return sorted(_own(items), key=lambda item: (not item.metadata.source_primary, not item.metadata.primary))
+    own = _own(items)
+    return sorted(own, key=_rank) if len(own) > 1 else own
+
+
+def _rank(item: _Item) -> tuple[bool, bool]:
+    return not item.metadata.source_primary, not item.metadata.primary
 
 
 def _best(items: list[Item]) -> Item | None:
-    return next(iter(_best_first(items)), None)
+    best_first = _best_first(items) if items else None
+    return best_first[0] if best_first else None
 
 
 def _text(items: list[_Value]) -> str | None:
@@ -307,7 +322,9 @@ def _display_name(
     emails: tuple[Email, ...],
     phones: tuple[Phone, ...],
 ) -> str | None:
-    candidates = [name.display_name, name.unstructured_name, _whole(name)] if name else []
+    if name and name.display_name and not name.display_name.isspace():
+        return name.display_name
+    candidates = [name.unstructured_name, _whole(name)] if name else []
     candidates.append(organization.name if organization else None)
     candidates += [email.value for email in emails[:1]] + [phone.value for phone in phones[:1]]
     return next((candidate for candidate in candidates if candidate and candidate.strip()), None)
@@ -318,14 +335,16 @@ def _whole(name: _Name) -> str:
 
 
 def _emails(found: _Person) -> tuple[Email, ...]:
-    return tuple(Email(one.value, one.type, _is_primary(one)) for one in _own(found.email_addresses) if one.value)
+    return tuple([Email(one.value, one.type, _is_primary(one)) for one in _own(found.email_addresses) if one.value])
 
 
 def _phones(found: _Person) -> tuple[Phone, ...]:
     return tuple(
-        Phone(one.value, one.canonical_form, one.type, _is_primary(one))
-        for one in _own(found.phone_numbers)
-        if one.value
+        [
+            Phone(one.value, one.canonical_form, one.type, _is_primary(one))
+            for one in _own(found.phone_numbers)
+            if one.value
+        ]
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Protocol
 SHORTEST_NUMBER = 3  # digits; fewer would find half of all phone numbers
 LONGEST_WORD = 100  # characters
 MOST_WORDS = 200  # of one contact: long notes are found by their beginning
+NO_DIGITS = re.compile("[^0-9]+")
 BACKWARDS = "x"  # marks a phone number written from its end, so that its last digits find it
 
 
@@ -47,8 +49,8 @@ def search_text(person: Described, emails: Iterable[str], phones: Iterable[tuple
         *(person.organization, person.job_title, *emails, person.notes),
     )
     found = dict.fromkeys(number for value, canonical in phones for number in _numbers(value, canonical))
-    found.update(dict.fromkeys(word for text in texts if text for word in folded(text)))
-    return " ".join(list(found)[:MOST_WORDS])
+    found.update(dict.fromkeys(folded(" ".join(text for text in texts if text))))
+    return " ".join(found if len(found) <= MOST_WORDS else list(found)[:MOST_WORDS])
 
 
 def question(text: str) -> Question:
@@ -61,17 +63,40 @@ def question(text: str) -> Question:
     return Question(tuple(folded(text)), tuple(numbers))
 
 
+class _Plain(dict[int, str]):
+    """What becomes of a character: itself in a word, nothing if it is an accent, else a blank. Learnt as they come."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        plain = "" if unicodedata.combining(character) else character if character.isalnum() else " "
+        self[code] = plain
+        return plain
+
+
+PLAIN = _Plain()
+BEYOND_ACCENTS = re.compile("[^\\x00-\\x7f\\u0300-\\u034e\\u0350-\\u036f]")  # U+034F is no accent
+PLAIN_ASCII = bytes(ord(chr(code).lower()) if chr(code).isalnum() else 32 for code in range(128)).ljust(256)
+
+
 def folded(text: str) -> list[str]:
     """The words of a text without case, accents and punctuation."""
     if text.isascii():
-        plain = text.lower()
+        plain = _plain_ascii(text)
     else:
         compatible = unicodedata.normalize("NFKD", text)  # before, too: some signs show their letters only then
-        decomposed = unicodedata.normalize("NFKD", compatible.casefold())
-        plain = "".join(character for character in decomposed if not unicodedata.combining(character))
-    if not plain.isalnum():
-        plain = "".join(character if character.isalnum() else " " for character in plain)
-    return [word[:LONGEST_WORD] for word in plain.split()]
+        plain = _plain(unicodedata.normalize("NFKD", compatible.casefold()))
+    words = plain.split()
+    return words if max(map(len, words), default=0) <= LONGEST_WORD else [word[:LONGEST_WORD] for word in words]
+
+
+def _plain(decomposed: str) -> str:
+    """Mostly there is nothing but ASCII with accents, which is soon told."""
+    return decomposed.translate(PLAIN) if BEYOND_ACCENTS.search(decomposed) else _plain_ascii(decomposed)
+
+
+def _plain_ascii(text: str) -> str:
+    """For ASCII, and accents to leave out."""
+    return text.encode("ascii", "ignore").translate(PLAIN_ASCII).decode()
 
 
 def _numbers(value: str, canonical: str | None) -> Iterator[str]:
@@ -82,4 +107,4 @@ def _numbers(value: str, canonical: str | None) -> Iterator[str]:
 
 
 def _digits(text: str) -> str:
-    return "".join(character for character in text if character in "0123456789")
+    return NO_DIGITS.sub("", text)

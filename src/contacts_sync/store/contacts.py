@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, delete, func, insert, select, update
 
 from contacts_sync.model import (
     Changes,
     ContactUpdate,
-    Email,
     GroupChanges,
     KnownContact,
     KnownGroup,
     Person,
-    Phone,
 )
+from contacts_sync.store import rows as rows_
 from contacts_sync.store.chunks import chunks
 from contacts_sync.store.contact_rows import ContactRow, entries, listing, search, show
 from contacts_sync.store.search_words import search_text
@@ -51,8 +51,10 @@ __all__ = [
 ]
 
 IDENTITY = [contacts.c[name] for name in ("id", "resource_name", "source_id", "etag")]
-OURS = ("id", "user_id", "resource_name", "synced_at", "search_text")
-PLAIN = [column.name for column in contacts.c if column.name not in OURS]
+PLAIN = [column.name for column in contacts.c if column.name not in ("id", "user_id", "synced_at", "search_text")]
+PLAIN_VALUES = attrgetter(*PLAIN)
+WRITTEN = (*PLAIN, "synced_at", "search_text")
+NO_LABELS: frozenset[str] = frozenset()
 
 # -- what is known
 
@@ -61,29 +63,31 @@ def known(
     tx: Transaction, user_id: str, resource_names: Collection[str], source_ids: Collection[str]
 ) -> list[KnownContact]:
     """The user's contacts with one of these resource names or CONTACT source ids, and their memberships."""
-    rows: dict[int, RowMapping] = {}
+    rows: dict[int, Any] = {}
     for column, values in ((contacts.c.resource_name, resource_names), (contacts.c.source_id, source_ids)):
-        for chunk in chunks(values):
-            query = select(*IDENTITY).where(contacts.c.user_id == user_id, column.in_(chunk))
-            rows.update((row["id"], row) for row in tx.execute(query).mappings())
+        if values:
+            query = select(*IDENTITY).where(contacts.c.user_id == user_id, rows_.among(tx, column, values))
+            rows.update((row[0], row) for row in tx.execute(query).all())
     memberships = _memberships(tx, rows)
-    return [KnownContact(**row, memberships=frozenset(memberships[id_])) for id_, row in rows.items()]
+    return [KnownContact(id_, row[1], row[2], row[3], memberships.get(id_, NO_LABELS)) for id_, row in rows.items()]
 
 
-def _memberships(tx: Transaction, contact_ids: Iterable[int]) -> defaultdict[int, set[str]]:
-    """Resource names of groups by contact id."""
-    found: defaultdict[int, set[str]] = defaultdict(set)
-    joined = select(contact_group_members.c.contact_id, contact_groups.c.resource_name).join(contact_groups)
-    for chunk in chunks(contact_ids):
-        for contact_id, name in tx.execute(joined.where(contact_group_members.c.contact_id.in_(chunk))):
-            found[contact_id].add(name)
-    return found
+def _memberships(tx: Transaction, contact_ids: Collection[int]) -> dict[int, frozenset[str]]:
+    """Resource names of groups by contact id, of contacts that have any."""
+    if not contact_ids:
+        return {}
+    member = contact_group_members.c
+    joined = select(member.contact_id, contact_groups.c.resource_name).join(contact_groups)
+    found: defaultdict[int, list[str]] = defaultdict(list)
+    for contact_id, name in tx.execute(joined.where(rows_.among(tx, member.contact_id, contact_ids))).all():
+        found[contact_id].append(name)
+    return {contact_id: frozenset(names) for contact_id, names in found.items()}
 
 
 def known_names(tx: Transaction, user_id: str) -> dict[str, int]:
     """The id of each of the user's contacts by resource name."""
     rows = tx.execute(select(contacts.c.resource_name, contacts.c.id).where(contacts.c.user_id == user_id))
-    return {row[0]: row[1] for row in rows}
+    return {row[0]: row[1] for row in rows.all()}
 
 
 def payloads(tx: Transaction, ids: Iterable[int]) -> dict[int, str]:
@@ -105,69 +109,68 @@ def apply(tx: Transaction, user_id: str, changes: Changes, now: datetime) -> Non
     _update(tx, changes.updates, now)
     inserted = _insert(tx, user_id, changes.inserts, now)
     _write_values(tx, {change.id: change.person for change in changes.updates} | inserted)
+    _delete(tx, contact_group_members, contact_group_members.c.contact_id, changes.members)
     members = {id_: person.memberships for id_, person in inserted.items()} | dict(changes.members)
     _write_members(tx, user_id, members)
 
 
 def _update(tx: Transaction, changes: Collection[ContactUpdate], now: datetime) -> None:
+    if not changes:
+        return
     _step_aside(tx, changes)
     for table in (contact_emails, contact_phones):
-        _delete(tx, table, table.c.contact_id, (change.id for change in changes))
-    rows = [{"of_id": change.id, **_row(change.person, now)} for change in changes]
-    _execute_many(tx, update(contacts).where(contacts.c.id == bindparam("of_id")), rows)
+        _delete(tx, table, table.c.contact_id, [change.id for change in changes])
+    at = rows_.stamp(tx, now)
+    rows_.update(tx, contacts, WRITTEN, [(*_row(change.person, at), change.id) for change in changes])
 
 
 def _step_aside(tx: Transaction, changes: Iterable[ContactUpdate]) -> None:
     """Free the resource names of rows that get another one, so that no two meet under one name on the way."""
     wanted = {change.id: change.person.resource_name for change in changes}
-    for chunk in chunks(wanted):
-        rows = tx.execute(select(contacts.c.id, contacts.c.resource_name).where(contacts.c.id.in_(chunk)))
-        moving = [{"of_id": id_, "resource_name": f"moving/{id_}"} for id_, name in rows if name != wanted[id_]]
-        _execute_many(tx, update(contacts).where(contacts.c.id == bindparam("of_id")), moving)
+    query = select(contacts.c.id, contacts.c.resource_name).where(rows_.among(tx, contacts.c.id, wanted))
+    moving = [(f"moving/{id_}", id_) for id_, name in tx.execute(query).all() if name != wanted[id_]]
+    rows_.update(tx, contacts, ["resource_name"], moving)
 
 
 def _insert(tx: Transaction, user_id: str, people: Collection[Person], now: datetime) -> dict[int, Person]:
     if not people:
         return {}
-    rows = [{"user_id": user_id, **_row(person, now)} for person in people]
-    ids = tx.execute(insert(contacts).returning(contacts.c.id, contacts.c.resource_name), rows)
-    by_name = {person.resource_name: person for person in people}
-    return {id_: by_name[name] for id_, name in ids}
+    inserted = dict(zip(rows_.new_ids(tx, contacts, len(people)), people, strict=True))
+    at = rows_.stamp(tx, now)
+    rows = [(id_, user_id, *_row(person, at)) for id_, person in inserted.items()]
+    rows_.insert(tx, contacts, ("id", "user_id", *WRITTEN), rows, at_once=True)
+    return inserted
 
 
-def _row(person: Person, now: datetime) -> dict[str, Any]:
-    values = {name: getattr(person, name) for name in PLAIN}
+def _row(person: Person, at: Any) -> rows_.Row:
+    """The values of `WRITTEN`."""
     emails = [email.value for email in person.emails]
     words = search_text(person, emails, [(phone.value, phone.canonical) for phone in person.phones])
-    return {**values, "resource_name": person.resource_name, "synced_at": now, "search_text": words}
+    return (*PLAIN_VALUES(person), at, words)
 
 
 def _write_values(tx: Transaction, people: Mapping[int, Person]) -> None:
-    emails = [row for id_, person in people.items() for row in _value_rows(id_, person.emails, contact_emails)]
-    phones = [row for id_, person in people.items() for row in _value_rows(id_, person.phones, contact_phones)]
-    _execute_many(tx, insert(contact_emails), emails)
-    _execute_many(tx, insert(contact_phones), phones)
-
-
-def _value_rows(contact_id: int, values: Sequence[Email] | Sequence[Phone], table: Table) -> Iterator[dict[str, Any]]:
-    names = [column.name for column in table.c if column.name not in ("contact_id", "position")]
-    for position, value in enumerate(values):
-        yield {
-            "contact_id": contact_id,
-            "position": position,
-            **{name: getattr(value, name) for name in names},
-        }
+    """Their e-mails and phones."""
+    emails = [
+        (id_, position, email.value, email.type, email.is_primary)
+        for id_, person in people.items()
+        for position, email in enumerate(person.emails)
+    ]
+    phones = [
+        (id_, position, phone.value, phone.canonical, phone.type, phone.is_primary)
+        for id_, person in people.items()
+        for position, phone in enumerate(person.phones)
+    ]
+    rows_.insert(tx, contact_emails, ("contact_id", "position", "value", "type", "is_primary"), emails)
+    rows_.insert(tx, contact_phones, ("contact_id", "position", "value", "canonical", "type", "is_primary"), phones)
 
 
 def _write_members(tx: Transaction, user_id: str, members: Mapping[int, frozenset[str]]) -> None:
-    _delete(tx, contact_group_members, contact_group_members.c.contact_id, members)
+    if not members:
+        return
     groups = {group.resource_name: group.id for group in known_groups(tx, user_id)}
-    rows = [
-        {"contact_id": id_, "group_id": groups[name]}
-        for id_, names in members.items()
-        for name in sorted(names & groups.keys())
-    ]
-    _execute_many(tx, insert(contact_group_members), rows)
+    rows = [(groups[name], id_) for id_, names in members.items() for name in sorted(names & groups.keys())]
+    rows_.insert(tx, contact_group_members, ("group_id", "contact_id"), rows)
 
 
 def remove(tx: Transaction, user_id: str, ids: Collection[int]) -> int:

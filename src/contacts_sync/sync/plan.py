@@ -43,6 +43,12 @@ def names_of(people: Iterable[Person]) -> set[str]:
     return {name for person in people for name in (person.resource_name, *person.previous_resource_names)}
 
 
+def strangers(known: Iterable[KnownContact], people: Iterable[Person]) -> list[Person]:
+    """The people whose own resource name nobody has: they may be known by their CONTACT source id."""
+    names = {row.resource_name for row in known}
+    return [person for person in people if person.resource_name not in names]
+
+
 def sources_of(people: Iterable[Person]) -> set[str]:
     """The CONTACT source ids of these people."""
     return {person.source_id for person in people if person.source_id}

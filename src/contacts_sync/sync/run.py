@@ -188,7 +188,10 @@ class _Claim:
     def _plan(self, alive: list[Person], labels: frozenset[str], listing: Listing) -> plan.PagePlan:
         trusted = self._state.request_fingerprint == self._fingerprint
         with read(self._desk.db) as tx:
-            known = contacts.known(tx, self._run.user_id, plan.names_of(alive), plan.sources_of(alive))
+            known = contacts.known(tx, self._run.user_id, plan.names_of(alive), ())
+            if listing.full:
+                strangers = plan.strangers(known, alive)
+                known += contacts.known(tx, self._run.user_id, (), plan.sources_of(strangers))
             stored = contacts.payloads(tx, plan.doubtful(known, alive, trust_etags=trusted))
         return plan.plan_page(known, alive, labels=labels, owners=listing.owners, stored=stored, by_source=listing.full)
 

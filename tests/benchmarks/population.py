@@ -14,6 +14,7 @@ from contacts_sync.model import Grant
 from contacts_sync.store import tables
 from contacts_sync.store.engine import Database, Transaction, write
 
+HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 BATCH = 10_000
 
@@ -69,14 +70,14 @@ def _tokens(keys: vault.Vault, user: str, now: datetime) -> dict[str, Any]:
 def _state(user: str, now: datetime, fingerprint: str) -> dict[str, Any]:
     return {
         "user_id": user,
-        "contacts_sync_token": f"sync-{user}",
+        "contacts_sync_token": "0",  # the generation that the pre-rendered Google begins with
         "groups_sync_token": f"groups-{user}",
         "request_fingerprint": fingerprint,
         "last_status": "succeeded",
         "last_full_sync_at": now - 2 * DAY,
         "last_incremental_sync_at": now - DAY,
         "last_success_at": now - DAY,
-        "queued_until": now,
+        "queued_until": now - DAY + HOUR,
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import Row, bindparam, delete, func, select, update
 
 from contacts_sync.model import Account, Connection, ConnectionStatus, SealedGrant
 from contacts_sync.store import dialect, tables
@@ -38,6 +38,16 @@ table = tables.connections
 KEPT = [table.c[name] for name in Connection.__slots__]
 STATUS = Connection.__slots__.index("status")
 AT_ONCE = 500  # sealed grants in memory
+GRANT = select(oauth_tokens).where(oauth_tokens.c.user_id == bindparam("whose"))
+REPLACED = (
+    update(oauth_tokens)
+    .where(
+        oauth_tokens.c.user_id == bindparam("whose"),
+        oauth_tokens.c.version == bindparam("known_version"),
+        oauth_tokens.c.sealed == bindparam("known_sealed"),
+    )
+    .values(sealed=bindparam("fresh"), version=oauth_tokens.c.version + 1)
+)
 
 # -- reading
 
@@ -147,7 +157,7 @@ def needs_reauth(tx: Transaction, user_id: str, reason: str) -> None:
 
 def sealed_grant(tx: Transaction, user_id: str) -> SealedGrant | None:
     """A user's tokens, sealed."""
-    row = tx.execute(select(oauth_tokens).where(oauth_tokens.c.user_id == user_id)).first()
+    row = tx.execute(GRANT, {"whose": user_id}).first()
     return SealedGrant(*row) if row else None
 
 
@@ -159,13 +169,8 @@ def every_grant(tx: Transaction) -> Iterator[SealedGrant]:
 
 def replace_grant(tx: Transaction, old: SealedGrant, sealed: str) -> bool:
     """Replace exactly the grant that was read before; False if it was replaced or removed meanwhile."""
-    unchanged = (
-        (oauth_tokens.c.user_id == old.user_id)
-        & (oauth_tokens.c.version == old.version)
-        & (oauth_tokens.c.sealed == old.sealed)
-    )
-    values = {"sealed": sealed, "version": old.version + 1}
-    return tx.execute(update(oauth_tokens).where(unchanged).values(values)).rowcount == 1
+    known = {"whose": old.user_id, "known_version": old.version, "known_sealed": old.sealed, "fresh": sealed}
+    return tx.execute(REPLACED, known).rowcount == 1
 
 
 # -- unlinking

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 APPLICATION_ID = int.from_bytes(b"cSyn")  # in the header of every SQLite store of ours
 PAGE_SIZE = 16_384  # a payload of a few kilobytes stays on one page
+KEPT_OPEN = 32  # connections to a SQLite file: opening one costs as much as several transactions
 BUSY_TIMEOUT_SECONDS = 10  # a call into SQLite hears no signal: a daemon that shall stop waits as long
 CHANNEL = "contacts_sync"  # where PostgreSQL tells other processes that there is something to do
 MIGRATION_LOCK = int.from_bytes(b"contacts")  # the advisory lock of whoever migrates
@@ -130,7 +131,13 @@ def sqlite_engine(path: Path) -> Engine:
         )
 
     engine = create_engine(
-        "sqlite://", creator=connect, hide_parameters=True, poolclass=QueuePool, pool_size=8, max_overflow=-1
+        "sqlite://",
+        creator=connect,
+        hide_parameters=True,
+        poolclass=QueuePool,
+        pool_size=KEPT_OPEN,
+        max_overflow=-1,
+        pool_use_lifo=True,
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

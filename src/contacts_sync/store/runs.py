@@ -6,7 +6,8 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, insert, literal, select, update
+from sqlalchemy import bindparam, delete, func, insert, literal, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from contacts_sync.errors import LeaseLost
 from contacts_sync.model import Counters, Run, RunKind, RunStatus
@@ -83,6 +84,15 @@ __all__ = [
 NOTHING = Counters()
 ENDED = {"lease_expires_at": None, "error_type": None, "error_message": None, "error_traceback": None}
 
+# What each run says is made once: making a statement costs as much as carrying it out. The guard of every UPDATE
+# here is that the run is its worker's; the database is the referee.
+OWNED = update(sync_runs).where(
+    sync_runs.c.id == bindparam("owned_run"), sync_runs.c.worker_id == bindparam("owner"), IS_RUNNING
+)
+HELD = OWNED.values(lease_expires_at=bindparam("lease_end"))
+ATTEMPTED = OWNED.values(attempts=sync_runs.c.attempts + 1).returning(sync_runs)
+SUCCEEDED = OWNED.values(**ENDED, status=RunStatus.SUCCEEDED, finished_at=bindparam("ended_at")).returning(sync_runs)
+
 
 def hold(
     tx: Transaction, run: Run, worker_id: str, now: datetime, lease: timedelta, counters: Counters = NOTHING
@@ -92,18 +102,14 @@ def hold(
     Raises `LeaseLost` if the run is no longer this worker's: taken back, cancelled, or its user disconnected.
     """
     grown = {name: sync_runs.c[name] + getattr(counters, name) for name in COUNTERS if getattr(counters, name)}
-    held = (
-        update(sync_runs)
-        .where(_is_owned(run, worker_id))
-        .values({**grown, "lease_expires_at": shared(tx, now) + lease})
-    )
-    if tx.execute(held).rowcount == 0:
+    held = HELD.values(grown) if grown else HELD
+    if tx.execute(held, {**_owner(run, worker_id), "lease_end": shared(tx, now) + lease}).rowcount == 0:
         raise _lost(run)
 
 
 def begin_attempt(tx: Transaction, run: Run) -> Run:
     """Count a sync attempt. Raises `LeaseLost`."""
-    return _change(tx, run, run.worker_id, {"attempts": sync_runs.c.attempts + 1})
+    return _changed(tx, run, ATTEMPTED, _owner(run, run.worker_id))
 
 
 def turn_full(tx: Transaction, run: Run) -> Run:
@@ -125,7 +131,7 @@ def succeed(
 
     Raises `LeaseLost`.
     """
-    ended = _change(tx, run, worker_id, {**ENDED, "status": RunStatus.SUCCEEDED, "finished_at": now})
+    ended = _changed(tx, run, SUCCEEDED, {**_owner(run, worker_id), "ended_at": now})
     note_success(
         tx,
         ended,
@@ -182,16 +188,18 @@ def put_back(
 
 
 def _change(tx: Transaction, run: Run, worker_id: str | None, values: dict[str, Any]) -> Run:
-    owned = update(sync_runs).where(_is_owned(run, worker_id)).values(values)
-    changed = tx.execute(owned.returning(sync_runs)).first()
+    return _changed(tx, run, OWNED.values(values).returning(sync_runs), _owner(run, worker_id))
+
+
+def _changed(tx: Transaction, run: Run, statement: ReturningUpdate[Any], parameters: dict[str, Any]) -> Run:
+    changed = tx.execute(statement, parameters).first()
     if changed is None:
         raise _lost(run)
     return run_of(changed)
 
 
-def _is_owned(run: Run, worker_id: str | None) -> ColumnElement[bool]:
-    """The guard of every UPDATE here; the database is the referee."""
-    return (sync_runs.c.id == run.id) & (sync_runs.c.worker_id == worker_id) & IS_RUNNING
+def _owner(run: Run, worker_id: str | None) -> dict[str, Any]:
+    return {"owned_run": run.id, "owner": worker_id}
 
 
 def _lost(run: Run) -> LeaseLost:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import bindparam, or_, select, update
 
 from contacts_sync.model import Run, RunKind, RunStatus, SyncState
 from contacts_sync.store import dialect
@@ -31,10 +31,33 @@ CLEARED = {
     "consecutive_failures": 0,
 }
 
+SUCCEEDED = {  # made once, for every run
+    kind: update(sync_states)
+    .where(sync_states.c.user_id == bindparam("whose"))
+    .values(
+        {
+            "contacts_sync_token": bindparam("next_contacts"),
+            "groups_sync_token": bindparam("next_groups"),
+            "request_fingerprint": bindparam("shape"),
+            "last_status": RunStatus.SUCCEEDED,
+            "last_error": None,
+            "last_success_at": bindparam("at"),
+            "consecutive_failures": 0,
+            column: bindparam("at"),
+        }
+    )
+    for kind, column in (
+        (RunKind.FULL, "last_full_sync_at"),
+        (RunKind.INCREMENTAL, "last_incremental_sync_at"),
+    )
+}
+ONE = select(*KEPT).where(sync_states.c.user_id == bindparam("whose"))
+
 
 def sync_state(tx: Transaction, user_id: str) -> SyncState:
     """Where a user's sync stands; an empty state for a user nobody knows."""
-    return every_sync_state(tx, user_id).get(user_id) or SyncState(user_id)
+    row = tx.execute(ONE, {"whose": user_id}).first()
+    return SyncState(*row) if row else SyncState(user_id)
 
 
 def every_sync_state(tx: Transaction, user_id: str | None = None) -> dict[str, SyncState]:
@@ -73,18 +96,14 @@ def note_success(
     fingerprint: str,
 ) -> None:
     """A run of this kind has succeeded: the next one starts from these tokens."""
-    by_kind = "last_full_sync_at" if run.kind is RunKind.FULL else "last_incremental_sync_at"
     values = {
-        "contacts_sync_token": contacts_sync_token,
-        "groups_sync_token": groups_sync_token,
-        "request_fingerprint": fingerprint,
-        "last_status": RunStatus.SUCCEEDED,
-        "last_error": None,
-        "last_success_at": now,
-        "consecutive_failures": 0,
-        by_kind: now,
+        "whose": run.user_id,
+        "next_contacts": contacts_sync_token,
+        "next_groups": groups_sync_token,
+        "shape": fingerprint,
+        "at": now,
     }
-    tx.execute(update(sync_states).where(sync_states.c.user_id == run.user_id).values(values))
+    tx.execute(SUCCEEDED[run.kind], values)
 
 
 def note_failure(tx: Transaction, user_id: str, message: str) -> None:

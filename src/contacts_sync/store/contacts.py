@@ -84,10 +84,12 @@ def _memberships(tx: Transaction, contact_ids: Collection[int]) -> dict[int, fro
     return {contact_id: frozenset(names) for contact_id, names in found.items()}
 
 
-def known_names(tx: Transaction, user_id: str) -> dict[str, int]:
-    """The id of each of the user's contacts by resource name."""
-    rows = tx.execute(select(contacts.c.resource_name, contacts.c.id).where(contacts.c.user_id == user_id))
-    return {row[0]: row[1] for row in rows.all()}
+def known_names(tx: Transaction, user_id: str, names: Collection[str] | None = None) -> dict[str, int]:
+    """The id of each of the user's contacts by resource name, or of those with one of these names."""
+    query = select(contacts.c.resource_name, contacts.c.id).where(contacts.c.user_id == user_id)
+    if names is not None:
+        query = query.where(rows_.among(tx, contacts.c.resource_name, names))
+    return {row[0]: row[1] for row in tx.execute(query).all()}
 
 
 def payloads(tx: Transaction, ids: Iterable[int]) -> dict[int, str]:

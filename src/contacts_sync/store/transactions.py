@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,6 +70,8 @@ def translated() -> Iterator[None]:
         yield
     except SQLAlchemyError as error:
         raise trouble.judge(error) from error
+    except sqlite3.Error as error:  # of a statement that went past SQLAlchemy
+        raise trouble.judge_driver(error) from error
 
 
 @contextmanager

@@ -29,10 +29,10 @@ Answer = TypeVar("Answer")
 class Access:
     """The grant of one run's user. Every new token is stored, under the run's fence, before its first use."""
 
-    def __init__(self, desk: Desk, run: Run) -> None:
+    def __init__(self, desk: Desk, run: Run, sealed: SealedGrant | None) -> None:
         self._desk = desk
         self._run = run
-        self._sealed = self._load()
+        self._sealed = self._present(sealed)
         self._grant = self._open(self._sealed)
 
     def call(self, request: Callable[[str], Answer]) -> Answer:
@@ -93,7 +93,9 @@ class Access:
 
     def _load(self) -> SealedGrant:
         with read(self._desk.db) as tx:
-            sealed = connections.sealed_grant(tx, self._run.user_id)
+            return self._present(connections.sealed_grant(tx, self._run.user_id))
+
+    def _present(self, sealed: SealedGrant | None) -> SealedGrant:
         if sealed is None:
             raise LeaseLost(f"user {self._run.user_id!r} has been disconnected")
         return sealed

@@ -29,13 +29,13 @@ log = structlog.get_logger()
 PROBE_INTERVAL = timedelta(minutes=1)
 
 
-def record(run: Run, error: Exception | None, desk: Desk) -> Run:
-    """Write down how the claim ended; the answer is the run as it now stands in the store.
+def record(run: Run, error: Exception, desk: Desk) -> Run:
+    """Write down what ended the claim; the answer is the run as it now stands in the store.
 
     A run that is no longer ours is left alone; a store that can't be written to leaves the run to its lease.
     """
     try:
-        if error is not None and not isinstance(error, LeaseLost):
+        if not isinstance(error, LeaseLost):
             _settle(run, error, desk)
         with read(desk.db) as tx:
             return runs.get(tx, run.id) or replace(run, status=RunStatus.CANCELLED)  # its user was purged meanwhile

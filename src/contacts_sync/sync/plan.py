@@ -32,6 +32,9 @@ class PagePlan:
     superseded: frozenset[str]
 
 
+NOTHING = PagePlan(Changes(), {}, frozenset())
+
+
 def people_of(page: Page) -> list[Person]:
     """The people a page leaves alive, each once: the last word about a resource name counts."""
     last = {_name(entry): entry for entry in page.entries}

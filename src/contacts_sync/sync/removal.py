@@ -13,20 +13,23 @@ from contacts_sync.sync.listing import Listing
 
 def gone_after(desk: Desk, run: Run, listing: Listing) -> frozenset[int]:
     """The contact ids that a complete listing removes; whoever is missing may be among those that can't be read."""
+    full = listing.full and not listing.unreadable
+    if not full and not listing.tombstones:
+        return frozenset()
     with read(desk.db) as tx:
-        names = contacts.known_names(tx, run.user_id)
-    return plan.removals(
-        names, full=listing.full and not listing.unreadable, seen=listing.seen, tombstones=listing.tombstones
-    )
+        names = contacts.known_names(tx, run.user_id, None if full else listing.tombstones)
+    return plan.removals(names, full=full, seen=listing.seen, tombstones=listing.tombstones)
 
 
 def is_suspicious(desk: Desk, run: Run, gone: frozenset[int]) -> bool:
     """True if the run would remove more than `mass_delete_*` allow, beside what the operator has approved."""
+    share, minimum = desk.settings.mass_delete_share, desk.settings.mass_delete_minimum
+    if len(gone) <= minimum:
+        return False
     with read(desk.db) as tx:
         current = runs.require(tx, run.id)  # an approval may have come while it runs
         before = contacts.count(tx, run.user_id) - current.counters.contacts_imported
         approved = runs.parked(tx, current.approves_run_id) if current.approves_run_id is not None else set()
-    share, minimum = desk.settings.mass_delete_share, desk.settings.mass_delete_minimum
     return plan.is_mass_deletion(len(gone - approved), before, share=share, minimum=minimum)
 
 

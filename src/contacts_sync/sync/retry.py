@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import TypeVar
 
 import structlog
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 from tenacity.nap import sleep_using_event
 
 from contacts_sync.errors import Remedy, StoreUnavailable, SyncError
+
+Result = TypeVar("Result")
 
 log = structlog.get_logger()
 
@@ -25,14 +28,14 @@ def is_passing(error: BaseException) -> bool:
 
 
 def attempt_repeatedly(
-    attempt: Callable[[], None],
+    attempt: Callable[[], Result],
     *,
     attempts: int,
     spent: int,
     backoff: Sequence[timedelta],
     stop: threading.Event,
-) -> None:
-    """Call `attempt` until it returns, raises what no retry can help, or has been tried often enough.
+) -> Result:
+    """The result of `attempt`: called until it returns, raises what no retry can help, or was tried often enough.
 
     `spent` attempts of earlier claims count, but a claim always gets one. The n-th wait follows the n-th failed
     attempt; the last wait of `backoff` serves for all later ones. A wait ends at once when `stop` is set.
@@ -45,7 +48,7 @@ def attempt_repeatedly(
         before_sleep=_tell,
         reraise=True,
     )
-    retrying(attempt)
+    return retrying(attempt)
 
 
 def wait_seconds(failed: int, backoff: Sequence[timedelta], error: BaseException | None) -> float:

@@ -17,7 +17,18 @@ from contacts_sync.errors import (
     SyncTokenExpired,
 )
 from contacts_sync.google import people
-from contacts_sync.model import Counters, GroupChanges, Outcome, Page, Person, Run, RunKind, SyncState
+from contacts_sync.model import (
+    Changes,
+    Counters,
+    GroupChanges,
+    KnownGroup,
+    Outcome,
+    Page,
+    Person,
+    Run,
+    RunKind,
+    SyncState,
+)
 from contacts_sync.store import connections, contacts, runs
 from contacts_sync.store.engine import read
 from contacts_sync.sync import ending, plan, removal, retry
@@ -27,6 +38,8 @@ from contacts_sync.sync.listing import Listing
 
 log = structlog.get_logger()
 
+NO_CHANGES, NO_GROUP_CHANGES = Changes(), GroupChanges()
+
 
 def carry_out(run: Run, desk: Desk) -> Outcome:
     """Carry out a claimed run to one of its ends, or back into the queue. A failure is a value, never raised."""
@@ -34,22 +47,25 @@ def carry_out(run: Run, desk: Desk) -> Outcome:
     error: Exception | None = None
     with structlog.contextvars.bound_contextvars(user=run.user_id, run_id=run.id):
         try:
-            _sync(run, desk)
+            ended = _sync(run, desk)
         except Exception as trouble:  # noqa: BLE001  (the boundary of one user's failure: recorded just below)
             error = trouble
             if isinstance(trouble, GrantRejected):
                 trouble.hint = f"contacts-sync connect {run.user_id}"
-        ended = ending.record(run, error, desk)
+            ended = ending.record(run, trouble, desk)
         outcome = Outcome(ended, error, (desk.clock() - began).total_seconds())
         ending.report(outcome)
     return outcome
 
 
-def _sync(run: Run, desk: Desk) -> None:
+def _sync(run: Run, desk: Desk) -> Run:
+    """The run as it has succeeded."""
     with read(desk.db) as tx:
         state = connections.sync_state(tx, run.user_id)
-    claim = _Claim(run, desk, Access(desk, run), state)
-    retry.attempt_repeatedly(
+        sealed = connections.sealed_grant(tx, run.user_id)
+        groups = contacts.known_groups(tx, run.user_id)
+    claim = _Claim(run, desk, Access(desk, run, sealed), state, groups)
+    return retry.attempt_repeatedly(
         claim.attempt,
         attempts=desk.settings.attempts,
         spent=run.attempts,
@@ -61,7 +77,7 @@ def _sync(run: Run, desk: Desk) -> None:
 class _Claim:
     """One claim of a run: what is known, and how far the listing has come over its attempts."""
 
-    def __init__(self, run: Run, desk: Desk, access: Access, state: SyncState) -> None:
+    def __init__(self, run: Run, desk: Desk, access: Access, state: SyncState, groups: list[KnownGroup]) -> None:
         self._run = run
         self._desk = desk
         self._access = access
@@ -69,13 +85,14 @@ class _Claim:
         self._fingerprint = people.request_fingerprint(desk.people)
         self._deadline = desk.clock() + desk.settings.run_deadline
         self._listing: Listing | None = None
+        self._known_groups: list[KnownGroup] | None = groups
         self._labels: frozenset[str] | None = None
         self._chased: frozenset[str] = frozenset()
         self._vanished_labels: tuple[int, ...] = ()
         self._groups_sync_token: str | None = None
         self._suspicious = False
 
-    def attempt(self) -> None:
+    def attempt(self) -> Run:
         """The table of contents. A later attempt goes on where the one before it stopped."""
         self._begin()
         if self._labels is None:
@@ -84,7 +101,7 @@ class _Claim:
         gone = removal.gone_after(self._desk, self._run, listing)
         if self._suspicious or removal.is_suspicious(self._desk, self._run, gone):
             listing, gone = self._confirm(listing)
-        self._finish(listing, gone)
+        return self._finish(listing, gone)
 
     def _begin(self) -> None:
         self._may_go_on()
@@ -108,13 +125,21 @@ class _Claim:
         self._may_go_on()
         user_id = self._run.user_id
         listed = self._access.call(lambda token: people.fetch_groups(self._desk.people, token, user_id=user_id))
-        with read(self._desk.db) as tx:
-            changes = plan.plan_groups(contacts.known_groups(tx, user_id), listed.groups)
+        changes = plan.plan_groups(self._take_known_groups(), listed.groups)
         additions = replace(changes, removals=())
-        with fenced(self._desk, self._run, additions.counters) as tx:
-            contacts.apply_groups(tx, user_id, additions, self._desk.clock())
+        if additions != NO_GROUP_CHANGES:
+            with fenced(self._desk, self._run, additions.counters) as tx:
+                contacts.apply_groups(tx, user_id, additions, self._desk.clock())
         self._labels = frozenset(group.resource_name for group in listed.groups)
         self._vanished_labels, self._groups_sync_token = changes.removals, listed.sync_token
+
+    def _take_known_groups(self) -> list[KnownGroup]:
+        """What the store holds: as the claim found it, or read anew once labels have been listed."""
+        known, self._known_groups = self._known_groups, None
+        if known is None:
+            with read(self._desk.db) as tx:
+                known = contacts.known_groups(tx, self._run.user_id)
+        return known
 
     def _labels_for(self, alive: list[Person]) -> frozenset[str]:
         """The known labels. One made after they were listed is named by people only: then they are listed anew."""
@@ -181,11 +206,14 @@ class _Claim:
             log.warning("contacts_without_resource_name", count=len(page.unreadable))
         alive = plan.people_of(page)
         planned = self._plan(alive, self._labels_for(alive), listing)
-        with fenced(self._desk, self._run, planned.changes.counters) as tx:
-            contacts.apply(tx, self._run.user_id, planned.changes, self._desk.clock())
+        if planned.changes != NO_CHANGES:
+            with fenced(self._desk, self._run, planned.changes.counters) as tx:
+                contacts.apply(tx, self._run.user_id, planned.changes, self._desk.clock())
         listing.note(page, planned.owners, planned.superseded)
 
     def _plan(self, alive: list[Person], labels: frozenset[str], listing: Listing) -> plan.PagePlan:
+        if not alive:
+            return plan.NOTHING
         trusted = self._state.request_fingerprint == self._fingerprint
         with read(self._desk.db) as tx:
             known = contacts.known(tx, self._run.user_id, plan.names_of(alive), ())
@@ -208,7 +236,7 @@ class _Claim:
             raise removal.park(self._desk, self._run, gone)
         return listing, gone
 
-    def _finish(self, listing: Listing, gone: frozenset[int]) -> None:
+    def _finish(self, listing: Listing, gone: frozenset[int]) -> Run:
         """Removals, counters, sync tokens and the run's success: one transaction.
 
         While Google lists what can't be read no token moves on: the next run asks for everything again.
@@ -219,7 +247,7 @@ class _Claim:
             contacts.remove(tx, self._run.user_id, gone)
             contacts.apply_groups(tx, self._run.user_id, labels, now)
             contacts.keep_unreadable(tx, self._run.user_id, listing.unreadable, now)
-            runs.succeed(
+            return runs.succeed(
                 tx,
                 self._run,
                 self._desk.worker_id,

@@ -9,7 +9,8 @@ from collections import deque
 HIDDEN = "[hidden]"
 SHORTEST_SECRET = 8
 
-_known: deque[str] = deque(maxlen=256)
+_known: deque[str] = deque(maxlen=1024)  # four each for 256 workers: the old pair of tokens and the fresh one
+_lengths: set[int] = set()  # of secrets that were ever known
 
 _SHAPES = re.compile(
     r"""ya29\.[\w.-]+ | 1//[\w-]{10,} | 4/0A[\w-]{10,} | GOCSPX-[\w-]+ | gAAAA[\w=-]{20,}
@@ -26,12 +27,14 @@ def remember(secret: str) -> None:
     """From now on this value is hidden wherever it turns up, whatever it looks like."""
     if len(secret) >= SHORTEST_SECRET and secret not in _known:
         _known.append(secret)
+        _lengths.add(len(secret))
 
 
 def redacted(text: str) -> str:
     """The text without anything that is, or looks like, a secret."""
-    for secret in tuple(_known):
-        text = text.replace(secret, HIDDEN)
+    if len(text) >= min(_lengths, default=0):  # most of what is logged is shorter than any token
+        for secret in tuple(_known):
+            text = text.replace(secret, HIDDEN)
     return _SHAPES.sub(lambda found: (found["keep"] or "") + HIDDEN, text)
 
 

@@ -63,7 +63,7 @@ def _connection(user: str, now: datetime) -> dict[str, Any]:
 
 
 def _tokens(keys: vault.Vault, user: str, now: datetime) -> dict[str, Any]:
-    grant = Grant(f"ya29.old-{user}", f"1//refresh-{user}", now - DAY, (CONTACTS_SCOPE,))
+    grant = Grant(f"ya29.{user:-^200}", f"1//{user:-^100}", now - DAY, (CONTACTS_SCOPE,))
     return {"user_id": user, "sealed": vault.seal_grant(keys, user, grant), "version": 1}
 
 

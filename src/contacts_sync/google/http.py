@@ -149,7 +149,8 @@ def get(transport: Transport, url: str, *, params: Mapping[str, str], access_tok
 
 def post_form(transport: Transport, url: str, form: Mapping[str, str]) -> Answer:
     """POST a form; secrets go into the body, never into the URL."""
-    return _exchange(transport, lambda: transport.session.prepare_request(requests.Request("POST", url, data=form)))
+    headers = {**default_headers(), **HEADERS, "Accept": "application/json"}
+    return _exchange(transport, lambda: requests.Request("POST", url, headers=headers, data=form).prepare())
 
 
 def _prepared_get(url: str, params: Mapping[str, str], access_token: str | None) -> requests.PreparedRequest:

@@ -1,4 +1,4 @@
-"""Many users: a fleet that is due at once, a daemon that knows very many, and commands beside them."""
+"""Daemons before very many users: how a fleet that is due at once is drained, and what a daemon costs."""
 
 from __future__ import annotations
 
@@ -48,13 +48,14 @@ def labels() -> list[tuple[str, str, str]]:
     return [(one["resourceName"], one["name"], types[one["groupType"]]) for one in listed]
 
 
-def settled(home: Path, base_url: str, users: int, **settings: str) -> product.Installation:
-    """A fresh SQLite store whose users are all due: their last sync was a day ago."""
-    home.mkdir(parents=True, exist_ok=True)
-    made = product.install(home, base_url, f"sqlite:///{home}/store.db", users=(), **settings)
+def settled(
+    home: Path, base_url: str, store_url: str, users: int, *, due: bool = False, **settings: str
+) -> product.Installation:
+    """A fresh store whose users were synced a day ago; `due`: all of them have missed a slot since."""
+    made = product.install(home, base_url, store_url, users=(), **settings)
     with product.opened(made) as db:
         keys = vault.current_keys(home / "key")
-        settle(db, keys, users, product.now(), fingerprint=_fingerprint(made), labels=labels())
+        settle(db, keys, users, product.now(), fingerprint=_fingerprint(made), labels=labels(), due=due)
     return made
 
 
@@ -107,7 +108,7 @@ def memory_mb(pid: int) -> float:
 
 def drained(home: Path, base_url: str, users: int) -> Drained:
     """Let a daemon catch up with everybody, from the first run's start to the last one's end."""
-    made = settled(home, base_url, users, SYNC__WORKERS=str(THREADS))
+    made = settled(home, base_url, f"sqlite:///{home}/store.db", users, due=True, SYNC__WORKERS=str(THREADS))
     with daemon(made) as (pid, _ready), closing(_reader(home)) as db:
         before = cpu_seconds(pid)
         while db.execute("SELECT 1 FROM sync_runs WHERE status IN ('queued', 'running') LIMIT 1").fetchone():

@@ -14,7 +14,6 @@ from contacts_sync.model import Grant
 from contacts_sync.store import tables
 from contacts_sync.store.engine import Database, Transaction, write
 
-HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 BATCH = 10_000
 
@@ -28,10 +27,11 @@ def settle(
     fingerprint: str = "",
     labels: Sequence[tuple[str, str, str]] = (),
     contacts: int = 0,
+    due: bool = False,
 ) -> list[str]:
     """Users `u000000`…, whose last sync ended a day ago, and with it their access tokens.
 
-    Each has `labels` (resource name, name, group type) and so many `contacts`.
+    Each has `labels` (resource name, name, group type) and so many `contacts`. `due`: a slot has been missed since.
     """
     ids = [f"u{number:06}" for number in range(users)]
     for start in range(0, users, BATCH):
@@ -39,7 +39,7 @@ def settle(
         with write(db) as tx:
             _fill(tx, tables.connections, [_connection(user, now) for user in some])
             _fill(tx, tables.oauth_tokens, [_tokens(keys, user, now) for user in some])
-            _fill(tx, tables.sync_states, [_state(user, now, fingerprint) for user in some])
+            _fill(tx, tables.sync_states, [_state(user, now, fingerprint, due) for user in some])
             _fill(tx, tables.sync_runs, [_run(user, now) for user in some])
             _fill(tx, tables.contact_groups, [_label(user, *label, now) for user in some for label in labels])
             _fill(tx, tables.contacts, [_contact(user, n, now) for user in some for n in range(contacts)])
@@ -67,7 +67,7 @@ def _tokens(keys: vault.Vault, user: str, now: datetime) -> dict[str, Any]:
     return {"user_id": user, "sealed": vault.seal_grant(keys, user, grant), "version": 1}
 
 
-def _state(user: str, now: datetime, fingerprint: str) -> dict[str, Any]:
+def _state(user: str, now: datetime, fingerprint: str, due: bool) -> dict[str, Any]:
     return {
         "user_id": user,
         "contacts_sync_token": "0",  # the generation that the pre-rendered Google begins with
@@ -77,7 +77,7 @@ def _state(user: str, now: datetime, fingerprint: str) -> dict[str, Any]:
         "last_full_sync_at": now - 2 * DAY,
         "last_incremental_sync_at": now - DAY,
         "last_success_at": now - DAY,
-        "queued_until": now - DAY + HOUR,
+        "queued_until": now - DAY if due else now,
     }
 
 

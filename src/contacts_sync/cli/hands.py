@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Collection
+from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
@@ -59,6 +61,13 @@ class Hands:
             raise self._trouble
         if not daemon_lives(self._config, self._db):
             self._begin(run_ids)
+
+    def wait(self, patience: timedelta) -> None:
+        """Wait for the thread here to end, or for as long as that where a daemon works."""
+        if self._worker is not None and self._worker.is_alive():
+            self._worker.join(patience.total_seconds())
+        else:
+            time.sleep(patience.total_seconds())
 
     def _begin(self, run_ids: Collection[int]) -> None:
         if self._desk is None or self._desk.stop.is_set():

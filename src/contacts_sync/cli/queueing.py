@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -120,7 +119,7 @@ def _see_through(db: Database, ids: Collection[int], order: Order, hands: Hands)
             elif order.wait is not True and not probing:
                 return pause if going_on else None
             if waiting:
-                time.sleep(LOOK_EVERY.total_seconds())
+                hands.wait(LOOK_EVERY)
     return None
 
 

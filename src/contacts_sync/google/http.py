@@ -185,14 +185,16 @@ def whole_body(response: requests.Response) -> bytes:
     """The decoded body of a streamed answer: a cut gzip stream is no answer, however well it reads so far."""
     gzipped = response.headers.get("Content-Encoding", "").lower() == "gzip"
     gunzip = zlib.decompressobj(wbits=31) if gzipped else None
-    body = bytearray()
+    parts: list[bytes] = []
+    size = 0
     for chunk in response.raw.stream(CHUNK, decode_content=False):
-        body += gunzip.decompress(chunk, LARGEST_BODY + 1 - len(body)) if gunzip else chunk
-        if len(body) > LARGEST_BODY:
+        parts.append(gunzip.decompress(chunk, LARGEST_BODY + 1 - size) if gunzip else chunk)
+        size += len(parts[-1])
+        if size > LARGEST_BODY:
             raise RequestRejected(f"an answer has more than {LARGEST_BODY // 1024**2} MiB")
     if gunzip and not gunzip.eof:
         raise PassingTrouble("Google's compressed answer was cut short")
-    return bytes(body)
+    return b"".join(parts)
 
 
 def reach(transport: Transport, url: str) -> Answer:

@@ -38,16 +38,16 @@ table = tables.connections
 KEPT = [table.c[name] for name in Connection.__slots__]
 STATUS = Connection.__slots__.index("status")
 AT_ONCE = 500  # sealed grants in memory
-GRANT = select(oauth_tokens).where(oauth_tokens.c.user_id == bindparam("whose"))
 REPLACED = (
     update(oauth_tokens)
     .where(
-        oauth_tokens.c.user_id == bindparam("whose"),
+        oauth_tokens.c.user_id == bindparam("of_user"),
         oauth_tokens.c.version == bindparam("known_version"),
         oauth_tokens.c.sealed == bindparam("known_sealed"),
     )
     .values(sealed=bindparam("fresh"), version=oauth_tokens.c.version + 1)
 )
+GRANT_OF_USER = select(oauth_tokens).where(oauth_tokens.c.user_id == bindparam("of_user"))
 
 # -- reading
 
@@ -157,7 +157,7 @@ def needs_reauth(tx: Transaction, user_id: str, reason: str) -> None:
 
 def sealed_grant(tx: Transaction, user_id: str) -> SealedGrant | None:
     """A user's tokens, sealed."""
-    row = tx.execute(GRANT, {"whose": user_id}).first()
+    row = tx.execute(GRANT_OF_USER, {"of_user": user_id}).first()
     return SealedGrant(*row) if row else None
 
 
@@ -169,7 +169,7 @@ def every_grant(tx: Transaction) -> Iterator[SealedGrant]:
 
 def replace_grant(tx: Transaction, old: SealedGrant, sealed: str) -> bool:
     """Replace exactly the grant that was read before; False if it was replaced or removed meanwhile."""
-    known = {"whose": old.user_id, "known_version": old.version, "known_sealed": old.sealed, "fresh": sealed}
+    known = {"of_user": old.user_id, "known_version": old.version, "known_sealed": old.sealed, "fresh": sealed}
     return tx.execute(REPLACED, known).rowcount == 1
 
 

@@ -56,6 +56,10 @@ PLAIN_VALUES = attrgetter(*PLAIN)
 WRITTEN = (*PLAIN, "synced_at", "search_text")
 NO_LABELS: frozenset[str] = frozenset()
 
+GROUPS_OF_USER = select(*(contact_groups.c[name] for name in KnownGroup.__slots__)).where(
+    contact_groups.c.user_id == bindparam("of_user")
+)
+
 # -- what is known
 
 
@@ -198,9 +202,8 @@ def unreadable_counts(tx: Transaction) -> dict[str, int]:
 
 def known_groups(tx: Transaction, user_id: str) -> list[KnownGroup]:
     """The user's groups."""
-    columns = [contact_groups.c[name] for name in KnownGroup.__slots__]
-    rows = tx.execute(select(*columns).where(contact_groups.c.user_id == user_id)).mappings()
-    return [KnownGroup(**row) for row in rows]
+    rows = tx.execute(GROUPS_OF_USER, {"of_user": user_id}).all()
+    return [KnownGroup(row[0], row[1], row[2], row[3]) for row in rows]
 
 
 def apply_groups(tx: Transaction, user_id: str, changes: GroupChanges, now: datetime) -> None:

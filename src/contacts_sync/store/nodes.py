@@ -21,7 +21,7 @@ from contacts_sync.store.shared_clock import shared
 from contacts_sync.store.transactions import Database, Transaction
 
 PAUSE = [tables.pauses.c[name] for name in Pause.__slots__]
-LIFTED = delete(tables.pauses)
+LIFTING = delete(tables.pauses)
 
 # -- who is there
 
@@ -116,7 +116,7 @@ def set_pause(tx: Transaction, trouble: Pause) -> None:
 
 def lift_pause(tx: Transaction) -> None:
     """Let everybody's runs go on."""
-    tx.execute(LIFTED)
+    tx.execute(LIFTING)
 
 
 def probe_now(tx: Transaction, now: datetime) -> None:

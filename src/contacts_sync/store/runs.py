@@ -6,13 +6,13 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, literal, select, update
+from sqlalchemy import Integer, Text, bindparam, delete, func, insert, literal, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from contacts_sync.errors import LeaseLost
 from contacts_sync.model import Counters, Run, RunKind, RunStatus
 from contacts_sync.store import dialect, nodes
-from contacts_sync.store.dialect import Instant
+from contacts_sync.store.dialect import ID, Instant
 from contacts_sync.store.run_claims import (
     BACK_IN_THE_QUEUE,
     ONE_ATTEMPT_LESS,
@@ -84,14 +84,21 @@ __all__ = [
 NOTHING = Counters()
 ENDED = {"lease_expires_at": None, "error_type": None, "error_message": None, "error_traceback": None}
 
-# What each run says is made once: making a statement costs as much as carrying it out. The guard of every UPDATE
-# here is that the run is its worker's; the database is the referee.
-OWNED = update(sync_runs).where(
-    sync_runs.c.id == bindparam("owned_run"), sync_runs.c.worker_id == bindparam("owner"), IS_RUNNING
+# The statements of every sync are made once: to put one together takes longer than to have it executed.
+OWNED = (
+    (sync_runs.c.id == bindparam("of_run", type_=ID))
+    & (sync_runs.c.worker_id == bindparam("of_worker", type_=Text))
+    & IS_RUNNING
 )
-HELD = OWNED.values(lease_expires_at=bindparam("lease_end"))
-ATTEMPTED = OWNED.values(attempts=sync_runs.c.attempts + 1).returning(sync_runs)
-SUCCEEDED = OWNED.values(**ENDED, status=RunStatus.SUCCEEDED, finished_at=bindparam("ended_at")).returning(sync_runs)
+CHANGING = update(sync_runs).where(OWNED)
+HOLDING = CHANGING.values(lease_expires_at=bindparam("lease_end", type_=Instant))
+BEGINNING = CHANGING.values(attempts=sync_runs.c.attempts + 1).returning(sync_runs)
+SUCCEEDING = CHANGING.values(
+    **{name: sync_runs.c[name] + bindparam(f"more_{name}", type_=Integer) for name in COUNTERS},
+    **ENDED,
+    status=RunStatus.SUCCEEDED,
+    finished_at=bindparam("at", type_=Instant),
+).returning(sync_runs)
 
 
 def hold(
@@ -102,14 +109,14 @@ def hold(
     Raises `LeaseLost` if the run is no longer this worker's: taken back, cancelled, or its user disconnected.
     """
     grown = {name: sync_runs.c[name] + getattr(counters, name) for name in COUNTERS if getattr(counters, name)}
-    held = HELD.values(grown) if grown else HELD
+    held = HOLDING.values(grown) if grown else HOLDING
     if tx.execute(held, {**_owner(run, worker_id), "lease_end": shared(tx, now) + lease}).rowcount == 0:
         raise _lost(run)
 
 
 def begin_attempt(tx: Transaction, run: Run) -> Run:
     """Count a sync attempt. Raises `LeaseLost`."""
-    return _changed(tx, run, ATTEMPTED, _owner(run, run.worker_id))
+    return _changed(tx, run, BEGINNING, _owner(run, run.worker_id))
 
 
 def turn_full(tx: Transaction, run: Run) -> Run:
@@ -126,12 +133,14 @@ def succeed(
     contacts_sync_token: str | None,
     groups_sync_token: str | None,
     fingerprint: str,
+    counters: Counters = NOTHING,
 ) -> Run:
     """End a run well: the next one starts from these tokens, and whatever paused everybody is over.
 
-    Raises `LeaseLost`.
+    `counters` are added to the run's. Raises `LeaseLost`, before anything is written.
     """
-    ended = _changed(tx, run, SUCCEEDED, {**_owner(run, worker_id), "ended_at": now})
+    more = {f"more_{name}": getattr(counters, name) for name in COUNTERS}
+    ended = _changed(tx, run, SUCCEEDING, {**_owner(run, worker_id), **more, "at": now})
     note_success(
         tx,
         ended,
@@ -188,18 +197,19 @@ def put_back(
 
 
 def _change(tx: Transaction, run: Run, worker_id: str | None, values: dict[str, Any]) -> Run:
-    return _changed(tx, run, OWNED.values(values).returning(sync_runs), _owner(run, worker_id))
+    return _changed(tx, run, CHANGING.values(values).returning(sync_runs), _owner(run, worker_id))
 
 
-def _changed(tx: Transaction, run: Run, statement: ReturningUpdate[Any], parameters: dict[str, Any]) -> Run:
-    changed = tx.execute(statement, parameters).first()
+def _changed(tx: Transaction, run: Run, changing: ReturningUpdate[Any], parameters: dict[str, Any]) -> Run:
+    changed = tx.execute(changing, parameters).first()
     if changed is None:
         raise _lost(run)
     return run_of(changed)
 
 
 def _owner(run: Run, worker_id: str | None) -> dict[str, Any]:
-    return {"owned_run": run.id, "owner": worker_id}
+    """The guard of every UPDATE here; the database is the referee."""
+    return {"of_run": run.id, "of_worker": worker_id}
 
 
 def _lost(run: Run) -> LeaseLost:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -48,8 +48,10 @@ def search_text(person: Described, emails: Iterable[str], phones: Iterable[tuple
         *(person.display_name, person.given_name, person.family_name, person.nickname),
         *(person.organization, person.job_title, *emails, person.notes),
     )
-    found = dict.fromkeys(number for value, canonical in phones for number in _numbers(value, canonical))
-    found.update(dict.fromkeys(folded(" ".join(text for text in texts if text))))
+    found: dict[str, None] = {}
+    for value, canonical in phones:
+        found.update(dict.fromkeys(_numbers(value, canonical)))
+    found.update(dict.fromkeys(folded(" ".join([text for text in texts if text]))))
     return " ".join(found if len(found) <= MOST_WORDS else list(found)[:MOST_WORDS])
 
 
@@ -99,12 +101,13 @@ def _plain_ascii(text: str) -> str:
     return text.encode("ascii", "ignore").translate(PLAIN_ASCII).decode()
 
 
-def _numbers(value: str, canonical: str | None) -> Iterator[str]:
+def _numbers(value: str, canonical: str | None) -> tuple[str, ...]:
     digits = _digits(value)
-    whole = _digits(canonical or "") or digits
-    if len(whole) >= SHORTEST_NUMBER:
-        yield from (digits[:LONGEST_WORD], whole[:LONGEST_WORD], BACKWARDS + whole[::-1][:LONGEST_WORD])
+    whole = (_digits(canonical) if canonical else "") or digits
+    if len(whole) < SHORTEST_NUMBER:
+        return ()
+    return digits[:LONGEST_WORD], whole[:LONGEST_WORD], BACKWARDS + whole[::-1][:LONGEST_WORD]
 
 
 def _digits(text: str) -> str:
-    return NO_DIGITS.sub("", text)
+    return text if text.isascii() and text.isdigit() else NO_DIGITS.sub("", text)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import Column, Text, Update, bindparam, or_, select, update
 
 from contacts_sync.model import Run, RunKind, RunStatus, SyncState
 from contacts_sync.store import dialect
 from contacts_sync.store.chunks import chunks
+from contacts_sync.store.dialect import Instant
 from contacts_sync.store.tables import is_of, sync_states
 from contacts_sync.store.transactions import Transaction
 
@@ -31,32 +32,34 @@ CLEARED = {
     "consecutive_failures": 0,
 }
 
-SUCCEEDED = {  # made once, for every run
-    kind: update(sync_states)
-    .where(sync_states.c.user_id == bindparam("whose"))
-    .values(
-        {
-            "contacts_sync_token": bindparam("next_contacts"),
-            "groups_sync_token": bindparam("next_groups"),
-            "request_fingerprint": bindparam("shape"),
-            "last_status": RunStatus.SUCCEEDED,
-            "last_error": None,
-            "last_success_at": bindparam("at"),
-            "consecutive_failures": 0,
-            column: bindparam("at"),
-        }
-    )
-    for kind, column in (
-        (RunKind.FULL, "last_full_sync_at"),
-        (RunKind.INCREMENTAL, "last_incremental_sync_at"),
-    )
+OF_USER = select(*KEPT).where(sync_states.c.user_id == bindparam("of_user"))
+
+
+def _succeeding(latest: Column[datetime]) -> Update:
+    """What a success leaves behind; `latest` is when a run of its kind last succeeded."""
+    at = bindparam("at", type_=Instant)
+    values = {
+        "contacts_sync_token": bindparam("contacts", type_=Text),
+        "groups_sync_token": bindparam("groups", type_=Text),
+        "request_fingerprint": bindparam("fingerprint", type_=Text),
+        "last_status": RunStatus.SUCCEEDED,
+        "last_error": None,
+        "last_success_at": at,
+        "consecutive_failures": 0,
+        latest.name: at,
+    }
+    return update(sync_states).where(sync_states.c.user_id == bindparam("of_user", type_=Text)).values(values)
+
+
+SUCCEEDED = {
+    RunKind.FULL: _succeeding(sync_states.c.last_full_sync_at),
+    RunKind.INCREMENTAL: _succeeding(sync_states.c.last_incremental_sync_at),
 }
-ONE = select(*KEPT).where(sync_states.c.user_id == bindparam("whose"))
 
 
 def sync_state(tx: Transaction, user_id: str) -> SyncState:
     """Where a user's sync stands; an empty state for a user nobody knows."""
-    row = tx.execute(ONE, {"whose": user_id}).first()
+    row = tx.execute(OF_USER, {"of_user": user_id}).first()
     return SyncState(*row) if row else SyncState(user_id)
 
 
@@ -96,14 +99,8 @@ def note_success(
     fingerprint: str,
 ) -> None:
     """A run of this kind has succeeded: the next one starts from these tokens."""
-    values = {
-        "whose": run.user_id,
-        "next_contacts": contacts_sync_token,
-        "next_groups": groups_sync_token,
-        "shape": fingerprint,
-        "at": now,
-    }
-    tx.execute(SUCCEEDED[run.kind], values)
+    tokens = {"contacts": contacts_sync_token, "groups": groups_sync_token, "fingerprint": fingerprint}
+    tx.execute(SUCCEEDED[run.kind], {"of_user": run.user_id, "at": now, **tokens})
 
 
 def note_failure(tx: Transaction, user_id: str, message: str) -> None:

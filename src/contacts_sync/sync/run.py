@@ -30,7 +30,7 @@ from contacts_sync.model import (
     SyncState,
 )
 from contacts_sync.store import connections, contacts, runs
-from contacts_sync.store.engine import read
+from contacts_sync.store.engine import read, write
 from contacts_sync.sync import ending, plan, removal, retry
 from contacts_sync.sync.access import Access
 from contacts_sync.sync.desk import Desk, fenced
@@ -105,7 +105,7 @@ class _Claim:
 
     def _begin(self) -> None:
         self._may_go_on()
-        with fenced(self._desk, self._run) as tx:
+        with write(self._desk.db) as tx:
             runs.begin_attempt(tx, self._run)
 
     def _may_go_on(self) -> None:
@@ -243,11 +243,8 @@ class _Claim:
         """
         now = self._desk.clock()
         labels = GroupChanges(removals=self._vanished_labels)
-        with fenced(self._desk, self._run, Counters(contacts_deleted=len(gone)) + labels.counters) as tx:
-            contacts.remove(tx, self._run.user_id, gone)
-            contacts.apply_groups(tx, self._run.user_id, labels, now)
-            contacts.keep_unreadable(tx, self._run.user_id, listing.unreadable, now)
-            return runs.succeed(
+        with write(self._desk.db) as tx:
+            ended = runs.succeed(
                 tx,
                 self._run,
                 self._desk.worker_id,
@@ -255,4 +252,10 @@ class _Claim:
                 contacts_sync_token=None if listing.unreadable else listing.next_sync_token,
                 groups_sync_token=self._groups_sync_token,
                 fingerprint=self._fingerprint,
+                counters=Counters(contacts_deleted=len(gone)) + labels.counters,
             )
+            contacts.remove(tx, self._run.user_id, gone)
+            contacts.apply_groups(tx, self._run.user_id, labels, now)
+            if listing.full or listing.unreadable:
+                contacts.keep_unreadable(tx, self._run.user_id, listing.unreadable, now)
+        return ended

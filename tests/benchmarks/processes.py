@@ -43,8 +43,11 @@ def process_cost(command: Sequence[str], environ: Mapping[str, str] | None = Non
 def _watch(pid: int, peaks: list[float]) -> None:
     """The process's own high-water mark; a child's rusage would count its parent's before the exec."""
     status = Path(f"/proc/{pid}/status")
-    while status.exists():
-        lines = status.read_text().splitlines()
+    while True:
+        try:
+            lines = status.read_text().splitlines()
+        except (FileNotFoundError, ProcessLookupError):
+            return
         mark = [int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")]
         if not mark and any(line.startswith("State:\tZ") for line in lines):
             return

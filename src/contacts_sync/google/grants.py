@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from contacts_sync.google import oauth, service_account
+from contacts_sync.google import oauth
 from contacts_sync.google.http import Transport
 from contacts_sync.google.oauth import OAuthClient
 from contacts_sync.model import Grant
@@ -18,6 +18,8 @@ def refresh(transport: Transport, client: OAuthClient, grant: Grant, *, now: dat
     well = False
     try:
         if grant.service_account:
+            from contacts_sync.google import service_account  # noqa: PLC0415  (few have one; PyJWT is slow to load)
+
             fresh = service_account.delegated(transport, client, grant.service_account, grant.subject, now=now)
         else:
             fresh = oauth.refresh(transport, client, grant, now=now)

@@ -54,6 +54,7 @@ IDENTITY = [contacts.c[name] for name in ("id", "resource_name", "source_id", "e
 PLAIN = [column.name for column in contacts.c if column.name not in ("id", "user_id", "synced_at", "search_text")]
 PLAIN_VALUES = attrgetter(*PLAIN)
 WRITTEN = (*PLAIN, "synced_at", "search_text")
+NOTHING = GroupChanges()
 NO_LABELS: frozenset[str] = frozenset()
 
 GROUPS_OF_USER = select(*(contact_groups.c[name] for name in KnownGroup.__slots__)).where(
@@ -181,6 +182,8 @@ def _write_members(tx: Transaction, user_id: str, members: Mapping[int, frozense
 
 def remove(tx: Transaction, user_id: str, ids: Collection[int]) -> int:
     """Remove contacts of a user; the answer is how many there were."""
+    if not ids:
+        return 0
     return _delete(tx, contacts, contacts.c.id, sorted(ids), contacts.c.user_id == user_id)
 
 
@@ -208,6 +211,8 @@ def known_groups(tx: Transaction, user_id: str) -> list[KnownGroup]:
 
 def apply_groups(tx: Transaction, user_id: str, changes: GroupChanges, now: datetime) -> None:
     """Carry out what a listing of labels changes. A removed group takes its memberships along."""
+    if changes == NOTHING:
+        return
     mine = contact_groups.c.user_id == user_id
     _delete(tx, contact_groups, contact_groups.c.id, changes.removals, mine)
     updated = [

@@ -144,6 +144,12 @@ def test_a_missing_or_unreadable_file_is_one_clear_line(tmp_path: Path) -> None:
     assert "not UTF-8" in problems(tmp_path / "latin.toml")[0]
 
 
+def test_a_file_that_everybody_may_write_to_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, "[sync]\nworkers = 2\n")
+    path.chmod(0o666)
+    assert f"chmod o-w {path}" in problems(path)[0]
+
+
 def test_an_unknown_variable_is_a_problem_but_others_of_the_product_are_not() -> None:
     assert "CONTACTS_SYNC_SYNC__WORKRS" in problems(None, CONTACTS_SYNC_SYNC__WORKRS="1")[0]
     config.load(None, environ={"CONTACTS_SYNC_TEST_PG_BIN": "/x"})
@@ -154,6 +160,11 @@ def test_a_secret_is_never_shown(tmp_path: Path) -> None:
     assert "12345" not in problems(path)[0]
     loaded = config.load(None, environ={"CONTACTS_SYNC_GOOGLE__CLIENT_SECRET": "GOCSPX-abc"})
     assert "GOCSPX" not in repr(loaded)
+
+
+def test_a_password_in_a_url_of_the_wrong_kind_is_not_shown(tmp_path: Path) -> None:
+    path = written(tmp_path, '[database]\nurl = ["postgresql://me:canary@/x"]\n')
+    assert "canary" not in problems(path)[0]
 
 
 @given(st.integers(0, 10_000), st.sampled_from(["ms", "s", "m", "h", "d"]))
@@ -199,3 +210,19 @@ def test_no_secret_is_shown() -> None:
     )
     assert not [one for one in found.values() if "canary" in one.value]
     assert found["database.url"].value == "postgresql://me:***@db.example/x"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://me:can/ary@db.example/x", "postgresql://me:***@db.example/x"),
+        (
+            "postgresql://db.example/x?user=me&password=canary&port=1",
+            "postgresql://db.example/x?user=me&password=***&port=1",
+        ),
+        ("postgresql://db.example/x?sslpassword=canary", "postgresql://db.example/x?sslpassword=***"),
+        ("postgresql://me@db.example/x", "postgresql://me@db.example/x"),
+    ],
+)
+def test_a_password_is_masked_wherever_a_url_may_have_it(url: str, shown: str) -> None:
+    assert in_force({"CONTACTS_SYNC_DATABASE__URL": url})["database.url"].value == shown

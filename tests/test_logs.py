@@ -54,6 +54,13 @@ def test_a_remembered_value_is_hidden_whatever_it_looks_like() -> None:
     assert "plain-looking" not in stream.getvalue()
 
 
+def test_the_operators_secret_is_hidden_however_many_users_there_are() -> None:
+    logs.remember("the-operators-secret", lasting=True)
+    for number in range(1000):
+        logs.remember(f"a-users-secret-{number}")
+    assert logs.redacted("the-operators-secret a-users-secret-999") == f"{logs.HIDDEN} {logs.HIDDEN}"
+
+
 def test_form_values_are_hidden_and_their_names_kept() -> None:
     text = logs.redacted("POST refresh_token=abc&client_secret=def&grant_type=refresh_token Bearer xyz")
     assert text == "POST refresh_token=[hidden]&client_secret=[hidden]&grant_type=refresh_token Bearer [hidden]"
@@ -116,11 +123,18 @@ def test_a_traceback_to_keep_has_no_secret_and_no_local_variables() -> None:
         ("\x1b[31mred\x1b[0m", "red"),
         ("a\r\nb\x00c\x9bd", "a  b c d"),
         ("abc\u202edef", "abc def"),
-        ("François ✓ 名前", "François ✓ 名前"),
+        ("a\u200bb\ufeffc\u2060d\u00ade\U000e0041f", "abcdef"),
+        ("\x1b\u200b[31mred", " [31mred"),
+        ("a\ud800b", "a b"),
+        ("François ✓ 名前 👩\u200d🚀 m\u200cn", "François ✓ 名前 👩\u200d🚀 m\u200cn"),
     ],
 )
 def test_what_steers_a_terminal_is_taken_out(dirty: str, clean: str) -> None:
     assert logs.clean(dirty) == clean
+
+
+def test_lines_of_a_traceback_stay_lines() -> None:
+    assert logs.clean_lines("a\x1b[31m\n  b\rc\n") == "a\n  b c\n"
 
 
 @given(st.text())

@@ -16,7 +16,7 @@ def test_the_manual_says_what_the_commands_say() -> None:
 def test_every_command_has_an_example() -> None:
     groups = {
         "contacts-sync",
-        *(f"contacts-sync-{name}" for name in ("config", "contacts", "db", "key", "runs", "schedule")),
+        *(f"contacts-sync-{name}" for name in ("alerts", "config", "contacts", "db", "key", "runs", "schedule")),
     }
     without = {name.removesuffix(".1") for name, text in pages().items() if "Example" not in text}
     assert without == groups

@@ -32,6 +32,11 @@ def test_a_slot_in_the_gap_runs_at_the_first_instant_after_it() -> None:
     ]
 
 
+def test_every_minute_in_the_gap_runs_at_the_very_instant_after_it() -> None:
+    slots = compile_schedule("* 2 29 3 *", "Europe/Berlin").between(utc("2026-03-28"), utc("2026-03-30"))
+    assert [slot.at for slot in slots] == [utc("2026-03-29T01:00")] * 60
+
+
 def test_a_slot_that_happens_twice_runs_the_first_time() -> None:
     assert at("0 2 * * *", "Europe/Berlin", "2026-10-24T12:00", "2026-10-26T12:00") == [
         "25 02:00 -> 25 00:00",
@@ -49,6 +54,10 @@ def test_the_day_after_spring_forward_is_not_skipped() -> None:
 
 def test_a_midnight_that_does_not_exist_still_happens() -> None:
     assert at("0 0 * * *", "Africa/Cairo", "2026-04-23T12:00", "2026-04-24T12:00") == ["24 00:00 -> 23 22:00"]
+
+
+def test_a_span_includes_its_start_and_excludes_its_end() -> None:
+    assert at(NIGHTLY, "UTC", "2026-11-23T02:00", "2026-11-24T02:00") == ["23 02:00 -> 23 02:00"]
 
 
 def test_weekdays_are_crontabs() -> None:
@@ -84,6 +93,12 @@ def test_what_is_no_cron_expression_is_refused(cron: str) -> None:
         compile_schedule(cron, "UTC")
 
 
+def test_what_is_wrong_with_an_expression_is_told() -> None:
+    with pytest.raises(InvalidUsage) as caught:
+        compile_schedule("0 2 * *", "UTC")
+    assert caught.value.hint == 'five fields are expected, such as "0 2 * * *": min hour day month weekday'
+
+
 @pytest.mark.parametrize(
     "zone", ["Mars/X", "", "america/new_york", "../../etc/passwd", "UTC+3", "\x00", "/etc/localtime"]
 )
@@ -95,7 +110,11 @@ def test_what_is_no_zone_is_refused(zone: str) -> None:
 def test_a_misspelt_zone_gets_a_suggestion() -> None:
     with pytest.raises(InvalidUsage) as caught:
         compile_schedule(NIGHTLY, "Europe/Berln")
+    assert str(caught.value) == "no such time zone: 'Europe/Berln'"
     assert caught.value.hint == "did you mean Europe/Berlin?"
+    with pytest.raises(InvalidUsage) as caught:
+        compile_schedule(NIGHTLY, "?")
+    assert caught.value.hint == "use an IANA name such as UTC or Europe/Berlin"
 
 
 def transitions(zone: ZoneInfo, year: int) -> list[date]:
@@ -157,12 +176,46 @@ def test_the_latest_slot_is_the_last_of_the_list(cron: str, zone: str, now: date
     assert (newest.at if newest else None) == (listed[-1] if listed else None)
 
 
+@settings(deadline=None, max_examples=50)
+@given(crons, zones, moments)
+def test_a_day_opens_once_with_its_first_slot_and_never_in_the_future(cron: str, zone: str, now: datetime) -> None:
+    table = compile_schedule(cron, zone)
+    opening = table.opening(now)
+    assert opening is not None
+    assert opening.at <= now
+    same_day = [slot for slot in table.between(opening.at, now) if slot.local.date() == opening.local.date()]
+    assert {table.opening(slot.at) for slot in same_day} <= {opening}
+    assert min((slot.local for slot in same_day), default=opening.local) == opening.local
+
+
+@pytest.mark.parametrize(
+    ("cron", "opening"),
+    [
+        ("0 2 * * *", "03-01T02:00"),
+        ("*/5 * * * *", "03-01T00:00"),
+        ("0 13 * * *", "02-28T13:00"),
+        ("0 2 5 * *", "02-05T02:00"),
+    ],
+)
+def test_the_day_of_the_newest_opening_may_be_long_past(cron: str, opening: str) -> None:
+    found = compile_schedule(cron, "UTC").opening(utc("2026-03-01T12:00"))
+    assert found is not None
+    assert found.at == utc(f"2026-{opening}")
+
+
 @given(st.text(min_size=1), st.integers(0, 86_400))
 def test_a_users_place_in_the_window_is_fixed_and_inside(user: str, seconds: int) -> None:
     window = timedelta(seconds=seconds)
     offset = spread_offset(user, window)
     assert offset == spread_offset(user, window)
     assert timedelta(0) <= offset < max(window, timedelta(seconds=1))
+
+
+def test_a_users_places_stay_the_same_from_version_to_version() -> None:
+    assert spread_offset("alice", timedelta(hours=4)) == timedelta(seconds=10040)
+    last, due = utc("2026-11-01"), timedelta(days=5) + timedelta(days=1.5) * 3266 / 10_000
+    assert not weekly_full_due("alice", last, last + due - timedelta(seconds=1))
+    assert weekly_full_due("alice", last, last + due)
 
 
 def test_a_herd_spreads_evenly() -> None:

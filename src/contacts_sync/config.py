@@ -6,10 +6,11 @@ import difflib
 import json
 import os
 import re
+import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import platformdirs
 from contacts_sync.errors import ConfigurationError, InvalidUsage
 from contacts_sync.keys import KEYS, Key
 from contacts_sync.sections import (
+    Alerts,
     Config,
     Daemon,
     DatabaseSettings,
@@ -25,13 +27,15 @@ from contacts_sync.sections import (
     Google,
     Health,
     History,
+    Hooks,
     Log,
+    Ping,
     Schedule,
     Secrets,
     Sync,
     Web,
 )
-from contacts_sync.settings import Address, format_duration, is_loopback, parse_duration, retention
+from contacts_sync.settings import Address, Command, format_duration, is_loopback, parse_duration, retention
 from contacts_sync.timetable import compile_schedule
 
 __all__ = [
@@ -50,6 +54,7 @@ __all__ = [
 PREFIX = "CONTACTS_SYNC_"
 APPLICATION = "contacts-sync"
 MASK = "***"
+PASSWORD = re.compile(r"(?P<before>://[^/@:]*:)[^@]*(?=@)|(?P<name>[?&]\w*password=)[^&\"]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,12 @@ def settings_in_force(
     source = path or _find(environ)
     values, found = _read_all(source, environ, flags or {})
     config = _assemble(source, values, environ)
-    worked_out = {"database.url": _masked_url(config.database.url), "secrets.key_file": str(config.secrets.key_file)}
+    worked_out = {
+        "database.url": _masked_url(config.database.url),
+        "secrets.key_file": str(config.secrets.key_file),
+        "alerts.urls_file": str(config.alerts.urls_file or ""),
+        "ping.url_file": str(config.ping.url_file or ""),
+    }
     return [
         Setting(
             key.name,
@@ -112,6 +122,7 @@ def _read_all(
     values = {key.name: _read(key, found.get(key.name), problems) for key in KEYS}
     _check_schedule(values, found, problems)
     _check_web(values, found, problems)
+    _check_ping(values, found, problems)
     if problems:
         raise ConfigurationError("\n".join(problems), hint="correct the configuration and try again")
     return values, found
@@ -122,16 +133,18 @@ def _shown(key: Key, value: object) -> str:
         return MASK
     if value is None:
         return "forever" if key.read is retention else ""
-    if isinstance(value, tuple) and not isinstance(value, Address):
+    if isinstance(value, tuple) and not isinstance(value, Address | Command):
         return ", ".join(_shown(key, one) for one in value)
     if isinstance(value, timedelta):
         return format_duration(value)
+    if isinstance(value, time):
+        return f"{value:%H:%M}"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _masked_url(url: str) -> str:
-    """A database URL or a proxy may carry a password."""
-    return re.sub(r"(://[^/@:]*:)[^/]*@", rf"\1{MASK}@", url)
+    """A database URL or a proxy may carry a password, before the host or as a parameter."""
+    return PASSWORD.sub(lambda found: (found["before"] or found["name"]) + MASK, url)
 
 
 def _find(environ: Mapping[str, str]) -> Path | None:
@@ -150,6 +163,8 @@ def _config_home(environ: Mapping[str, str]) -> Path:
 def _from_file(source: Path, problems: list[str]) -> dict[str, _Found]:
     try:
         document = tomllib.loads(source.read_text("utf-8-sig"))
+        if source.stat().st_mode & stat.S_IWOTH:
+            problems.append(f"{source}: everybody may write to it, and so choose where tokens go; chmod o-w {source}")
     except OSError as error:
         problems.append(f"{source}: can't be read: {error.strerror}")
     except UnicodeDecodeError as error:
@@ -202,7 +217,7 @@ def _read(key: Key, found: _Found | None, problems: list[str]) -> Any:
     try:
         return key.read(found.value)
     except ValueError as error:
-        shown = "a value" if key.secret else json.dumps(found.value, default=str)
+        shown = "a value" if key.secret else _masked_url(json.dumps(found.value, default=str))
         problems.append(f"{found.origin}: {key.name} is {shown}, expected {error}")
         return key.read(key.default)
 
@@ -226,6 +241,11 @@ def _check_web(values: Mapping[str, Any], found: Mapping[str, _Found], problems:
         )
 
 
+def _check_ping(values: Mapping[str, Any], found: Mapping[str, _Found], problems: list[str]) -> None:
+    if values["ping.url"] and values["ping.url_file"]:
+        problems.append(f"{found['ping.url_file'].origin}: ping.url_file stands beside ping.url, expected one of them")
+
+
 def _assemble(source: Path | None, values: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
     def section(name: str) -> dict[str, Any]:
         prefix = f"{name}."
@@ -246,6 +266,9 @@ def _assemble(source: Path | None, values: Mapping[str, Any], environ: Mapping[s
         history=History(**section("history")),
         health=Health(**section("health")),
         web=Web(**{**section("web"), "password_file": _path(values["web.password_file"])}),
+        alerts=Alerts(**{**section("alerts"), "urls_file": _alerts_file(values["alerts.urls_file"], environ)}),
+        ping=Ping(values["ping.url"], _ping_file(values, environ)),
+        hooks=Hooks(**section("hooks")),
         log=Log(**section("log")),
     )
 
@@ -265,10 +288,25 @@ def _default_url(environ: Mapping[str, str]) -> str:
 def _key_file(configured: str, source: Path | None, environ: Mapping[str, str]) -> Path:
     if configured:
         return Path(configured)
-    credentials = environ.get("CREDENTIALS_DIRECTORY")
-    if credentials and os.access(Path(credentials, "contacts-sync.key"), os.R_OK):
-        return Path(credentials, "contacts-sync.key")
-    return (source.parent if source else _config_home(environ)) / "key"
+    return _credential("contacts-sync.key", environ) or (source.parent if source else _config_home(environ)) / "key"
+
+
+def _alerts_file(configured: str, environ: Mapping[str, str]) -> Path | None:
+    return Path(configured) if configured else _credential("contacts-sync.alerts", environ)
+
+
+def _ping_file(values: Mapping[str, Any], environ: Mapping[str, str]) -> Path | None:
+    if values["ping.url"] or values["ping.url_file"]:
+        return _path(values["ping.url_file"])
+    return _credential("contacts-sync.ping", environ)
+
+
+def _credential(name: str, environ: Mapping[str, str]) -> Path | None:
+    """A file that systemd holds ready for this service, if there is one: systemd.exec(5), LoadCredential."""
+    directory = environ.get("CREDENTIALS_DIRECTORY")
+    if directory and os.access(Path(directory, name), os.R_OK):
+        return Path(directory, name)
+    return None
 
 
 # -- writing it down

@@ -84,6 +84,10 @@ class StoreUnusable(ContactsSyncError):
     exit_code = 78
 
 
+class StoreGone(StoreUnusable):
+    """The store's file was moved, deleted or replaced while it was open: nothing more is written to what is left."""
+
+
 class StoreUnavailable(ContactsSyncError):
     """The store is locked, full, or its server can't be reached: the same again later may work."""
 
@@ -179,6 +183,10 @@ class MassDeletion(SyncError):
 
 class DeadlineExceeded(SyncError):
     """The run took longer than `sync.run_deadline`."""
+
+
+class AccountMismatch(SyncError):
+    """What came is another Google account's: none of it is written."""
 
 
 class RunAbandoned(SyncError):

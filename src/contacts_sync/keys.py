@@ -94,7 +94,7 @@ KEYS = (
     Key(
         "google.endpoints.proxy",
         "",
-        settings.proxy,
+        settings.web_url,
         '"http://proxy:3128". Proxies are never taken from the environment.',
         secret=True,
     ),
@@ -116,6 +116,12 @@ KEYS = (
         True,  # noqa: FBT003  (a default among defaults)
         settings.boolean,
         "A run missed while the daemon was down is queued at start.",
+    ),
+    Key(
+        "schedule.onboarding",
+        False,  # noqa: FBT003  (a default among defaults)
+        settings.boolean,
+        "A user who is newly connected is synced hourly for the first day, too.",
     ),
     Key("sync.workers", 16, settings.integer(1, 1000), "Runs at the same time."),
     Key("sync.page_size", 1000, settings.integer(1, 1000), "Contacts a request."),
@@ -226,6 +232,88 @@ KEYS = (
         settings.host_names,
         "Names it answers to besides localhost, this machine's name and IP addresses, as a proxy passes them on.",
     ),
+    Key(
+        "alerts.urls",
+        [],
+        settings.addresses,
+        "Where the daemon sends alerts: Apprise URLs (mailtos://, ntfys://, slack://, ...). They hold secrets:\n"
+        "better kept in urls_file.",
+        secret=True,
+    ),
+    Key(
+        "alerts.urls_file",
+        "",
+        settings.string,
+        "More of them, one a line, # begins a comment. Not readable by others.\n"
+        "Empty: $CREDENTIALS_DIRECTORY/contacts-sync.alerts if there is one.",
+    ),
+    Key(
+        "alerts.failures_in_a_row",
+        3,
+        settings.integer(1, 1000),
+        "A user is worth an alert who fails so often in a row, or is late. What needs a person is told at once.",
+    ),
+    Key(
+        "alerts.group_wait",
+        "1m",
+        settings.duration(most="1h"),
+        "How long a new cause is watched before it is told, so that the message counts all whom it hits. What needs a\n"
+        "person isn't watched.",
+    ),
+    Key(
+        "alerts.remind",
+        ["6h", "1d", "3d", "7d"],
+        settings.durations,
+        "The waits before a cause that goes on is told again; the last one repeats. [] = told once.",
+    ),
+    Key(
+        "alerts.recovered_after",
+        "10m",
+        settings.duration(most="1d"),
+        "A cause that hasn't been seen for this long is over.",
+    ),
+    Key(
+        "alerts.digest",
+        "off",
+        settings.one_of("off", "daily", "weekly"),
+        "A summary of freshness, runs, changes and open causes: off, daily, or weekly (on Mondays).",
+    ),
+    Key("alerts.digest_at", "08:00", settings.time_of_day, "When, on the clock of schedule.timezone."),
+    Key(
+        "alerts.allow_hosts",
+        [],
+        settings.host_names,
+        "Hosts of your own network that may be pinged and told, also by plain http; all others must be public.",
+    ),
+    Key(
+        "ping.url",
+        "",
+        settings.web_url,
+        "A dead man's switch, as of healthchecks.io, told once a day that the syncs have begun (URL/start), that all\n"
+        "are done (URL), or that not everybody is fresh after them (URL/fail). A secret: better kept in url_file.",
+        secret=True,
+    ),
+    Key(
+        "ping.url_file",
+        "",
+        settings.string,
+        "One line: that URL. Empty: $CREDENTIALS_DIRECTORY/contacts-sync.ping if there is one and no url.",
+    ),
+    Key(
+        "hooks.on_failure",
+        [],
+        settings.command,
+        "A command for every run that has failed: its words, no shell. It gets the run as JSON on stdin, and an\n"
+        "environment without secrets. As an environment variable: words as they would be typed.",
+    ),
+    Key("hooks.on_success", [], settings.command, "A command for every run that has succeeded."),
+    Key(
+        "hooks.on_change",
+        [],
+        settings.command,
+        "A command for every run that has changed something in the store, however it ended.",
+    ),
+    Key("hooks.timeout", "30s", settings.duration(least="100ms", most="1h"), "A command that takes longer is killed."),
     Key(
         "log.level",
         "info",

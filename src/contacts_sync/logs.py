@@ -10,9 +10,9 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from contacts_sync.redaction import clean, redacted, remember, traceback_text
+from contacts_sync.redaction import HIDDEN, clean, clean_lines, redacted, remember, traceback_text
 
-__all__ = ["clean", "configure", "redacted", "remember", "set_level", "traceback_text"]
+__all__ = ["HIDDEN", "clean", "clean_lines", "configure", "redacted", "remember", "set_level", "traceback_text"]
 
 TALKATIVE = (
     "requests_oauthlib",
@@ -96,7 +96,7 @@ def _redact(_logger: WrappedLogger, _method: str, event: EventDict) -> MutableMa
 
 def _redacted_value(value: Any, *, keep_lines: bool) -> Any:
     if isinstance(value, str):
-        return redacted(value) if keep_lines else clean(redacted(value))
+        return clean_lines(redacted(value)) if keep_lines else clean(redacted(value))
     if isinstance(value, list | tuple):
         return [_redacted_value(item, keep_lines=keep_lines) for item in value]
     if isinstance(value, dict):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 
@@ -54,6 +54,50 @@ class Schedule:
 
     cron: str
     timezone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Between which lengths the interval from run to run adapts; equal ones fix it. Whole minutes."""
+
+    shortest: timedelta
+    longest: timedelta
+
+    @property
+    def are_fixed(self) -> bool:
+        """True where there is nothing to adapt."""
+        return self.shortest == self.longest
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSchedule:
+    """What a user has instead of the configured schedule: a crontab expression or, with `bounds`, intervals.
+
+    None where the configured default holds.
+    """
+
+    cron: str | None = None
+    timezone: str | None = None
+    bounds: Bounds | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalSchedule:
+    """Where a user stands who is due at intervals.
+
+    `bounds` and `interval` are None for a user of crontab's who is synced hourly until `hourly_until`, besides.
+    `slot_at` is the latest slot that was queued, from which the next is counted; `next_slot_at` is None where none is
+    to come; `owed_since` is the oldest slot that no success has answered.
+    """
+
+    user_id: str
+    bounds: Bounds | None
+    interval: timedelta | None
+    quiet_runs: int
+    hourly_until: datetime | None
+    slot_at: datetime
+    next_slot_at: datetime | None
+    owed_since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +243,30 @@ class Pause:
     hint: str
     since: datetime
     next_probe_at: datetime
+
+
+class Step(StrEnum):
+    """What a dead man's switch is told of a round: that it begins, or how it ended."""
+
+    START = "start"
+    SUCCESS = "success"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """What the dead man's switch is told of the latest round. `round_at` is the round's slot, `begun_at` when somebody
+    noticed; `trouble` says why the latest of so many `attempts` was in vain.
+    """
+
+    round_at: datetime
+    begun_at: datetime
+    step: Step
+    summary: str
+    attempts: int
+    next_try_at: datetime
+    delivered_at: datetime | None
+    trouble: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,19 @@
-"""Private files of ours that come into being whole or not at all."""
+"""Private files and directories of ours; a file comes into being whole or not at all."""
 
 from __future__ import annotations
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
+
+
+def make_directories(directory: Path) -> None:
+    """Make a directory and what is missing above it, all of it 0700, whatever the umask. Raises `OSError`."""
+    missing = [parent for parent in (directory, *directory.parents) if not parent.exists()]
+    for parent in reversed(missing):
+        with suppress(FileExistsError):
+            parent.mkdir(mode=0o700)
 
 
 def write_new(path: Path, text: str) -> None:

@@ -29,6 +29,7 @@ Commands:
   status      Show whether all is well.
   schedule    Show and change who is synced when.
   runs        Look at the history of runs, retry, approve.
+  alerts      See what was told, and try whether telling works.
   contacts    Read what was synced.
   export      Take a user's contacts away in a file.
   check       Check configuration, store, keys and Google.

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 
-from contacts_sync.settings import Address
+from contacts_sync.settings import Address, Command
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseSettings:
-    """Where the store is."""
+    """Where the store is. The URL may carry a password."""
 
-    url: str
+    url: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ class Schedule:
     timezone: str
     spread: timedelta
     catch_up: bool
+    onboarding: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,41 @@ class Web:
 
 
 @dataclass(frozen=True, slots=True)
+class Alerts:
+    """Whom to tell (`urls` and the lines of `urls_file` are Apprise URLs: secrets), about what, and how often;
+    which hosts that aren't on the public net may be told.
+    """
+
+    urls: tuple[str, ...] = field(repr=False)
+    urls_file: Path | None
+    failures_in_a_row: int
+    group_wait: timedelta
+    remind: tuple[timedelta, ...]
+    recovered_after: timedelta
+    digest: str
+    digest_at: time
+    allow_hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """The dead man's switch: its URL, or the file that holds it; neither for none."""
+
+    url: str = field(repr=False)
+    url_file: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """Commands for ended runs, empty for none; how long one may take."""
+
+    on_failure: Command
+    on_success: Command
+    on_change: Command
+    timeout: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """How much is said, and in which form."""
 
@@ -130,6 +166,9 @@ class Config:
     history: History
     health: Health
     web: Web
+    alerts: Alerts
+    ping: Ping
+    hooks: Hooks
     log: Log
 
     def sections(self) -> list[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 ADDRESS = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[\w.-]+)):(?P<port>\d{1,5})")
 HOST_NAME = re.compile(r"[\w-]+(\.[\w-]+)*")
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 
 Reader = Callable[[Any], Any]
 
@@ -160,8 +162,47 @@ def host_names(value: object) -> tuple[str, ...]:
     return tuple(item.lower() for item in items)
 
 
-def proxy(value: object) -> str:
-    """A proxy's URL, or nothing."""
+class Command(tuple[str, ...]):
+    """The words of a command, as its program gets them; shown as they would be typed."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return shlex.join(self)
+
+
+def command(value: object) -> Command:
+    """A list of words; in the environment as they would be typed, with quotes. No shell ever sees them."""
+    expected = ValueError('a list of words such as ["/usr/local/bin/tell", "ops"], or an empty one')
+    try:
+        words = shlex.split(value) if isinstance(value, str) else value
+    except ValueError:
+        raise expected from None
+    if not isinstance(words, list) or not all(isinstance(word, str) and "\0" not in word for word in words):
+        raise expected
+    if words and not words[0]:
+        raise expected
+    return Command(words)
+
+
+def web_url(value: object) -> str:
+    """A URL, or nothing."""
     if string(value) and urlsplit(string(value)).scheme not in ("http", "https"):
         raise ValueError("an http:// or https:// URL, or an empty string")
     return string(value)
+
+
+def addresses(value: object) -> tuple[str, ...]:
+    """A list of URLs; in the environment with blanks between."""
+    items = value.split() if isinstance(value, str) else value
+    if not isinstance(items, list) or not all(isinstance(item, str) and "://" in item for item in items):
+        raise ValueError('a list of URLs such as ["ntfys://ntfy.example.com/contacts"]')
+    return tuple(items)
+
+
+def time_of_day(value: object) -> time:
+    """Hours and minutes."""
+    found = TIME_OF_DAY.fullmatch(string(value))
+    if found is None:
+        raise ValueError('a time of day such as "08:00"')
+    return time(int(found[1]), int(found[2]))

@@ -56,14 +56,10 @@ class Timetable:
     def latest(self, instant: datetime, *, since: datetime) -> Slot | None:
         """The newest slot with since < at <= instant."""
         local = (instant + LONGEST_SHIFT).astimezone(self._zone).replace(tzinfo=None)
-        best: Slot | None = None
-        for wall in CronSim(self.cron, local, reverse=True):
-            slot = self._slot(wall)
-            if slot.at < since - LONGEST_SHIFT or (best and slot.at < best.at - LONGEST_SHIFT):
-                break
-            if since < slot.at <= instant and (best is None or slot.at > best.at):
-                best = slot
-        return best
+        for slot in (self._slot(wall) for wall in CronSim(self.cron, local, reverse=True)):
+            if slot.at <= instant:  # the first one going back: a later wall time never happens earlier
+                return slot if slot.at > since else None
+        return None
 
     def between(self, start: datetime, end: datetime) -> Iterator[Slot]:
         """The slots with start <= at < end, in order."""
@@ -72,6 +68,19 @@ class Timetable:
                 return
             if slot.at >= start:
                 yield slot
+
+    def opening(self, instant: datetime) -> Slot | None:
+        """The first slot of the latest local day whose first slot has come; None before the first one ever."""
+        midnight = instant.astimezone(self._zone).replace(tzinfo=None, hour=0, minute=0, second=0, microsecond=0)
+        today = self._first_of_day(midnight)
+        if today is not None and today.at <= instant:
+            return today
+        earlier = next(CronSim(self.cron, midnight, reverse=True), None)
+        return self._first_of_day(earlier.replace(hour=0, minute=0)) if earlier else None
+
+    def _first_of_day(self, midnight: datetime) -> Slot | None:
+        wall = next(CronSim(self.cron, midnight - timedelta(minutes=1)))
+        return self._slot(wall) if wall.date() == midnight.date() else None
 
     def _from(self, instant: datetime) -> Iterator[Slot]:
         local = (instant - LONGEST_SHIFT).astimezone(self._zone).replace(tzinfo=None)
@@ -109,6 +118,16 @@ def compile_schedule(cron: str, timezone: str) -> Timetable:
     return Timetable(" ".join(cron.split()), timezone)
 
 
+@lru_cache(maxsize=4096)
+def zone_or_utc(timezone: str) -> str:
+    """The zone; UTC where this machine's tzdata doesn't know it (any more): syncs go on, at other times of the day."""
+    try:
+        _check_zone(timezone)
+    except InvalidUsage:
+        return "UTC"
+    return timezone
+
+
 def _check_zone(timezone: str) -> None:
     known = available_timezones()
     if timezone not in known:
@@ -138,14 +157,15 @@ def _check_cron(cron: str) -> None:
 def spread_offset(user_id: str, window: timedelta) -> timedelta:
     """This user's fixed place in a window: whole seconds, evenly spread by a hash of the user id."""
     seconds = int(window.total_seconds())
-    return timedelta(seconds=_hash(user_id, "spread") % seconds) if seconds else timedelta(0)
+    return timedelta(seconds=stable_hash(user_id, "spread") % seconds) if seconds else timedelta(0)
 
 
 def weekly_full_due(user_id: str, last_full: datetime, now: datetime) -> bool:
     """True once the last full sync is 5 to 6.5 days old: each user has an age of its own, by a hash."""
     window = LATEST_FULL - EARLIEST_FULL
-    return now - last_full >= EARLIEST_FULL + window * (_hash(user_id, "full") % 10_000 / 10_000)
+    return now - last_full >= EARLIEST_FULL + window * (stable_hash(user_id, "full") % 10_000 / 10_000)
 
 
-def _hash(user_id: str, purpose: str) -> int:
+def stable_hash(user_id: str, purpose: str) -> int:
+    """A number that is always the same for a user, evenly spread over users, and another one for each purpose."""
     return int.from_bytes(hashlib.blake2b(f"{purpose}:{user_id}".encode(), digest_size=8).digest())

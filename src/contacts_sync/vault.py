@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from contacts_sync.errors import KeyProblem, UnreadableGrant
+from contacts_sync.errors import KeyProblem, UnreadableGrant, typed
 from contacts_sync.model import Grant
 from contacts_sync.new_file import write_new
 
@@ -39,7 +39,7 @@ class Vault:
 
     def open(self, user_id: str, sealed: str) -> str:
         """The text that was sealed for this user. Raises `UnreadableGrant`."""
-        hint = f"put the old key back into the key file, or: contacts-sync connect {user_id}"
+        hint = f"put the old key back into the key file, or: contacts-sync connect {typed(user_id)}"
         try:
             owner, text = msgspec.json.decode(self._fernet.decrypt(sealed), type=tuple[str, str])
         except (InvalidToken, ValueError):  # msgspec's errors are ValueErrors, and so is what was never sealed
@@ -132,8 +132,10 @@ def _refuse_open_to_others(path: Path) -> None:
 
 def _is_credential(path: Path) -> bool:
     """systemd hands credentials over in a directory of its own, with modes of its own."""
-    directory = os.environ.get("CREDENTIALS_DIRECTORY", "")
-    return bool(directory) and path.resolve().is_relative_to(Path(directory).resolve())
+    directory = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not directory:
+        return False
+    return path.resolve().is_relative_to(Path(directory).resolve())
 
 
 class _SealedGrant(msgspec.Struct, omit_defaults=True):
@@ -162,6 +164,6 @@ def open_grant(vault: Vault, user_id: str, sealed: str) -> Grant:
         plain = msgspec.json.decode(text, type=_SealedGrant)
     except msgspec.MsgspecError:
         raise UnreadableGrant(
-            f"the tokens of user {user_id!r} are not what was stored", hint=f"contacts-sync connect {user_id}"
+            f"the tokens of user {user_id!r} are not what was stored", hint=f"contacts-sync connect {typed(user_id)}"
         ) from None
     return Grant(*(getattr(plain, name) for name in _SealedGrant.__struct_fields__))

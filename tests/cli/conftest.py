@@ -6,11 +6,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from contacts_sync import vault
 from contacts_sync.sandbox import Sandbox
 from contacts_sync.store.engine import close, open_database
 from tests.operating import Operator
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """A command that is typed inside this process sets logging up for a stream that is closed afterwards."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -146,6 +146,19 @@ def test_names_reach_a_terminal_that_cannot_spell_them(operator: Operator) -> No
     assert line.isprintable()
 
 
+@pytest.mark.parametrize(
+    "environ", [{"LC_ALL": "C", "LANG": "C"}, {"PYTHONIOENCODING": "ascii"}, {"PYTHONUTF8": "0", "LC_ALL": "POSIX"}]
+)
+def test_no_locale_makes_a_command_fail(operator: Operator, environ: dict[str, str]) -> None:
+    with store(operator) as db:
+        connected(db, "łucja")
+        people(db, "łucja", {"display_name": "Łucja 🙂"})
+    operator.environ |= environ
+    for words in (("status",), ("contacts", "list", "łucja"), ("contacts", "search", "Łu"), ("export", "łucja")):
+        assert "Traceback" not in operator.run(*words).stderr
+    operator.run("contacts", "list", "nobody-ł", code=3)
+
+
 def test_waiting_for_consent_can_be_timed(operator: Operator) -> None:
     process = operator.start("connect", "alice", "--no-browser", "--timeout", "0.2")
     assert wait_until(lambda: process.poll() is not None)

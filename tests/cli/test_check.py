@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from contacts_sync import vault
+from contacts_sync import logs, vault
 from contacts_sync.cli.check_google import clock
 from contacts_sync.cli.check_host import disk, unit
-from contacts_sync.model import Pause
+from contacts_sync.cli.findings import looked
+from contacts_sync.errors import ContactsSyncError
+from contacts_sync.model import OwnSchedule, Pause
 from contacts_sync.store import connections, nodes
 from contacts_sync.store.engine import write
 from contacts_sync.store.tables import oauth_tokens
-from tests.cli.given import connected, joined, now, reauth, store
+from tests.cli.given import connected, joined, now, reauth, store, without_tokens
 from tests.operating import Operator
 
 GOOGLE = ["credentials", "token endpoint", "google", "clock"]
@@ -50,6 +52,31 @@ def test_what_is_missing_is_told_with_the_command_that_makes_it(newcomer: Operat
 def test_a_wrong_configuration_is_a_failed_check(operator: Operator) -> None:
     operator.environ["CONTACTS_SYNC_SYNC__WORKERS"] = "0"
     assert "sync.workers" in checks(operator, code=1)["config"]
+
+
+def test_what_others_may_write_to_or_read_is_told(operator: Operator) -> None:
+    path = operator.home / "config.toml"
+    path.touch()
+    path.chmod(0o660)
+    (operator.home / "store.db").chmod(0o640)
+    operator.environ["CONTACTS_SYNC_CONFIG"] = str(path)
+    told = {one["name"]: one for one in operator.json("check")["checks"]}
+    assert told["config"]["level"] == "warn"
+    assert f"chmod g-w {path}" in told["config"]["message"]
+    assert "0640" in told["file"]["message"]
+
+
+def test_a_time_zone_that_is_lost_is_told(operator: Operator) -> None:
+    with store(operator) as db:
+        connected(db, "alice")
+        without_tokens(db)
+        with write(db) as tx:
+            connections.set_schedule(tx, "alice", OwnSchedule(timezone="Mars/Olympus"), now=now())
+    told = {one["name"]: one for one in operator.json("check")["checks"]}
+    assert "UTC holds instead" in told["schedules"]["message"]
+    found = operator.user("alice")
+    assert (found["timezone"], "Mars/Olympus" in found["note"]) == ("UTC", True)
+    assert found["next_run_at"]
 
 
 def test_an_oauth_client_that_google_does_not_know_is_told(operator: Operator) -> None:
@@ -89,7 +116,7 @@ def test_users_who_must_consent_again_are_a_warning(operator: Operator) -> None:
 def test_a_schedule_that_is_never_due_is_told_with_its_cure(operator: Operator) -> None:
     joined(operator, "alice")
     with store(operator) as db, write(db) as tx:
-        connections.set_schedule(tx, "alice", "0 0 30 2 *", None, now=now())
+        connections.set_schedule(tx, "alice", OwnSchedule("0 0 30 2 *"), now=now())
     assert checks(operator, code=1).keys() == {"schedules"}
 
 
@@ -172,3 +199,13 @@ def test_a_clock_that_is_far_off_is_told(operator: Operator) -> None:
         operator.environ["CONTACTS_SYNC_GOOGLE__ENDPOINTS__PEOPLE"] = f"http://127.0.0.1:{server.server_port}"
         assert checks(operator, code=1).keys() == {"clock"}
         server.shutdown()
+
+
+def test_a_finding_repeats_no_secret() -> None:
+    logs.remember("the-client-secret", lasting=True)
+    found = looked("grant", lambda: _refuse("Google refuses the-client-secret", hint="change the-client-secret"))
+    assert "the-client-secret" not in f"{found.line}{found.document}"
+
+
+def _refuse(message: str, *, hint: str) -> str:
+    raise ContactsSyncError(message, hint=hint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 from pathlib import Path
 from typing import Any
@@ -233,6 +234,19 @@ def test_a_grant_that_cannot_be_renewed_is_not_stored(accounts: Operator) -> Non
     accounts.google.faults.add("token", faults.invalid_grant())
     events, _ = consenting(accounts, "alice", code=4)
     assert events[1]["error"]["type"] == "GrantRejected"
+    assert accounts.json("status")["users"] == []
+
+
+def test_a_consent_that_is_interrupted_before_it_is_stored_leaves_nothing_at_google(accounts: Operator) -> None:
+    gate = accounts.google.faults.hold("groups")
+    process = accounts.start("connect", "alice", "--no-browser")
+    assert process.stdout
+    requests.get(process.stdout.readline().strip(), timeout=20)
+    assert gate.arrived.wait(30)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    gate.release()
+    assert (process.returncode, accounts.google.count("revoke")) == (130, 1)
     assert accounts.json("status")["users"] == []
 
 

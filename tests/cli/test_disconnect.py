@@ -11,7 +11,7 @@ import pytest
 
 from contacts_sync.sandbox import faults
 from tests.cli.given import joined, store
-from tests.inside import rows
+from tests.inside import desk_for, join, rows
 from tests.operating import Operator, wait_until
 
 
@@ -65,6 +65,21 @@ def test_trouble_at_google_is_a_warning_only(alice: Operator) -> None:
     said = alice.run("disconnect", "alice", "--json")
     assert '"revoked": false' in said.stdout
     assert "myaccount.google.com" in said.stderr
+
+
+def test_google_is_not_waited_for_when_it_is_silent(alice: Operator) -> None:
+    gate = alice.google.faults.hold("revoke")
+    assert not alice.json("disconnect", "alice")["revoked"]
+    gate.release()
+    assert alice.user("alice")["status"] == "disconnected"
+
+
+def test_a_grant_that_another_user_needs_is_left_alive(alice: Operator) -> None:
+    with store(alice) as db:
+        join(desk_for(alice.google, db, alice.home), alice.google, "twin", "alice@example.com")
+    assert "another user is connected" in alice.run("disconnect", "alice").stderr
+    assert alice.google.count("revoke") == 0
+    assert alice.json("disconnect", "twin")["revoked"]
 
 
 def test_a_purge_without_a_terminal_needs_its_yes(alice: Operator) -> None:

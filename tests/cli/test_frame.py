@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contacts_sync.cli.frame import checked_duration, checked_user_id
+from contacts_sync.cli import boundary, root
+from contacts_sync.cli.frame import checked_duration, checked_user_id, warn_as_root
 from contacts_sync.errors import InvalidUsage
 from tests.cli.given import connected, store
 from tests.operating import Operator
@@ -23,6 +25,14 @@ def test_any_printable_text_is_a_user_id(user_id: str) -> None:
 def test_a_control_character_makes_no_user_id(before: str, control: str, after: str) -> None:
     with pytest.raises(InvalidUsage):
         checked_user_id(before + control + after)
+
+
+@pytest.mark.parametrize(("euid", "owner", "warned"), [(0, 1234, True), (0, 0, False), (1234, 1234, False)])
+def test_root_is_warned_of_a_store_that_is_somebody_elses(
+    capsys: pytest.CaptureFixture[str], euid: int, owner: int, warned: bool
+) -> None:
+    warn_as_root(owner, euid)
+    assert ("sudo -u '#1234' contacts-sync" in capsys.readouterr().err) == warned
 
 
 @pytest.mark.parametrize("user_id", ["", "x" * 256])
@@ -46,6 +56,36 @@ def test_a_user_id_has_1_to_255_characters(user_id: str) -> None:
 )
 def test_every_command_refuses_what_is_no_user_id(operator: Operator, words: list[str]) -> None:
     assert "not a user id" in operator.run(*words, "a\nb", code=2).stderr
+
+
+HOSTILE = ["", "x" * 256, "a\nb", "a\rb", "\x1b]0;x\x07", "\u202ebob", "a\u200bb", "\ud800", "a\u2028b", "\x9b31m"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(
+            "connect",
+            "disconnect",
+            "run-now",
+            "status",
+            "schedule show",
+            "schedule reset",
+            "schedule set --cron @daily",
+        ),
+        *("schedule preview --from 2026-01-01 --to 2026-01-02", "contacts list", "contacts search x --user", "check"),
+        *("runs list --user", "export", "disconnect --purge --yes"),
+    ],
+)
+def test_every_command_refuses_the_same_names_in_the_same_way(
+    words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CONTACTS_SYNC_DATABASE__URL", f"sqlite:///{tmp_path}/none.db")
+    for user_id in HOSTILE:
+        assert boundary.run(root, [*words.split(), user_id]) == 2, (words, user_id)
+        said = capsys.readouterr().err
+        assert said.startswith("error: not a user id: ")
+        assert said.rstrip("\n").isprintable()
 
 
 @pytest.mark.parametrize("user_id", ["-x", "--help", "'; drop table runs; --", "%s {}", "ü 🙂", "../x"])

@@ -26,9 +26,9 @@ def test_after_a_rotation_the_old_key_can_go(operator: Operator) -> None:
 
 
 def test_tokens_that_no_key_opens_are_named(operator: Operator) -> None:
-    joined(operator, "alice")
+    joined(operator, "alice o'hara")
     (operator.home / "key").write_text(vault.generate_key())
-    assert "contacts-sync connect alice" in operator.run("key", "rotate", code=78).stderr
+    assert """contacts-sync connect 'alice o'"'"'hara'""" in operator.run("key", "rotate", code=78).stderr
 
 
 def test_a_rotation_beside_a_daemon_fails_no_sync_and_can_be_run_again(operator: Operator) -> None:

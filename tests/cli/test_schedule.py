@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from contacts_sync.model import OwnSchedule
 from contacts_sync.store import connections
 from contacts_sync.store.engine import read, write
 from tests.cli.given import connected, now, reauth, store, without_tokens
@@ -50,11 +53,63 @@ def test_a_schedule_is_set_shown_and_reset(alice: Operator) -> None:
         ["--cron", "0 2 31 2 *"],
         ["--cron", "0 2 * * *", "--timezone", "Mars/X"],
         ["--cron", "0 2 * * *", "--timezone", ""],
+        ["--daily-at", "24:00"],
         [],
     ],
 )
 def test_what_can_never_be_due_is_refused(alice: Operator, words: list[str]) -> None:
     alice.run("schedule", "set", "alice", *words, code=2)
+    assert shown(alice, "show")[0]["cron"] == "0 2 * * *"
+
+
+@pytest.mark.parametrize(
+    ("words", "cron"),
+    [
+        (["--daily-at", "03:30"], r"30 3 \* \* \*"),
+        (["--off-hours"], r"\d+ [1-4] \* \* \*"),
+        (["--every", "6h"], r"\d+ [0-5]-23/6 \* \* \*"),
+        (["--every", "1d"], r"\d+ \d+ \* \* \*"),
+        (["--every", "15m"], r"\d+-59/15 \* \* \* \*"),
+    ],
+)
+def test_what_crontab_can_say_is_kept_as_crontab(alice: Operator, words: list[str], cron: str) -> None:
+    (mine,) = shown(alice, "set", "alice", *words, "--timezone", "Asia/Tokyo")
+    assert re.fullmatch(cron, mine["cron"])
+    assert shown(alice, "set", "alice", *words) == [mine]
+
+
+def test_what_crontab_cannot_say_is_kept_as_intervals(alice: Operator) -> None:
+    (mine,) = shown(alice, "set", "alice", "--every", "36h", "--timezone", "Asia/Tokyo")
+    assert (mine["kind"], mine["cron"], mine["interval"], mine["timezone"]) == ("every", None, "36h", "Asia/Tokyo")
+    assert shown(alice, "set", "alice", "--every", "36h") == [mine]
+    (mine,) = shown(alice, "set", "alice", "--adaptive", "--max", "12h")
+    assert (mine["kind"], mine["interval"], mine["min"], mine["max"]) == ("adaptive", "12h", "1h", "12h")
+    user = alice.user("alice")
+    assert (user["cron"], user["interval"], user["next_run_at"]) == (None, "12h", mine["next_run_at"])
+    slots = alice.json("schedule", "preview", "alice", "--from", day(1), "--to", day(4))["slots"]
+    assert len(slots) == 6
+    assert shown(alice, "reset", "alice")[0]["kind"] == "default"
+
+
+def day(number: int) -> str:
+    return f"{now() + timedelta(days=number):%Y-%m-%d}"
+
+
+def test_a_schedule_is_given_to_several_users_or_to_all_each_with_a_minute_of_its_own(alice: Operator) -> None:
+    with store(alice) as db:
+        connected(db, "bob", "cyd", "dan")
+        reauth(db, "dan")
+    assert [row["user_id"] for row in shown(alice, "set", "bob", "alice", "bob", "--daily-at", "4:00")] == [
+        "bob",
+        "alice",
+    ]
+    rows = shown(alice, "set", "--all", "--off-hours")
+    assert [row["user_id"] for row in rows] == ["alice", "bob", "cyd", "dan"]
+    assert len({row["cron"] for row in rows}) == 4
+
+
+def test_one_unknown_user_among_several_changes_nobodys_schedule(alice: Operator) -> None:
+    alice.run("schedule", "set", "alice", "nobody", "--off-hours", code=3)
     assert shown(alice, "show")[0]["cron"] == "0 2 * * *"
 
 
@@ -77,7 +132,7 @@ def test_a_user_who_must_consent_again_is_shown_as_paused(alice: Operator) -> No
 
 def test_a_schedule_that_broke_is_told_and_can_be_set_anew(alice: Operator) -> None:
     with store(alice) as db, write(db) as tx:
-        connections.set_schedule(tx, "alice", "0 2 * * *", "Gone/Zone", now=now())
+        connections.set_schedule(tx, "alice", OwnSchedule("0 2 * * *", "Gone/Zone"), now=now())
     with store(alice) as db:
         without_tokens(db)
     assert "Gone/Zone" in shown(alice, "show")[0]["note"]

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from contacts_sync import vault
-from contacts_sync.model import Node
+from contacts_sync.model import Node, OwnSchedule
 from contacts_sync.store import connections, contacts, nodes, runs
 from contacts_sync.store.engine import Database, write
 from tests.cli.given import connected, failed, joined, now, people, reauth, store
@@ -45,7 +45,7 @@ def test_the_next_run_is_the_next_slot_of_the_users_schedule(operator: Operator)
     with store(operator) as db:
         connected(db, "alice", "bob")
         with write(db) as tx:
-            connections.set_schedule(tx, "bob", "30 2 * * *", None, now=now())
+            connections.set_schedule(tx, "bob", OwnSchedule("30 2 * * *"), now=now())
         reauth(db, "bob")
     alice, bob = operator.json("status")["users"]
     due = datetime.fromisoformat(alice["next_run_at"])

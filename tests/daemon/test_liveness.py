@@ -32,6 +32,12 @@ def test_a_silent_process_is_not_alive() -> None:
     assert not alive(MYSELF, NOW + 4 * BEAT, BEAT)
 
 
+def test_a_heartbeat_that_is_still_to_come_is_from_before_the_clock_was_set_back() -> None:
+    earlier = replace(MYSELF, boot_id="an earlier boot", heartbeat_at=NOW + timedelta(days=3650))
+    assert not alive(earlier, NOW, BEAT)
+    assert dead_workers([earlier], NOW, BEAT) == ["w1"]
+
+
 def test_a_process_of_this_host_that_has_gone_is_dead_at_once() -> None:
     gone = replace(MYSELF, pid=ended_pid())
     assert not alive(gone, NOW, BEAT)

@@ -15,8 +15,8 @@ DEFAULT = Schedule("0 2 * * *", "UTC")
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
-def connection(user: str, *, status: str = "connected", cron: str | None = None) -> Connection:
-    return Connection(user, "a@example.com", "1", ConnectionStatus(status), cron, None, NOW, None, None, NOW)
+def connection(user: str, *, status: str = "connected", cron: str | None = None, zone: str | None = None) -> Connection:
+    return Connection(user, "a@example.com", "1", ConnectionStatus(status), cron, zone, NOW, None, None, NOW)
 
 
 def test_only_connected_users_are_wanted() -> None:
@@ -24,14 +24,21 @@ def test_only_connected_users_are_wanted() -> None:
         connection("a"),
         connection("b", status="needs_reauth"),
         connection("c", status="disconnected"),
+        connection("d"),
     ]
-    assert set(wanted(everyone, DEFAULT).timetables) == {"a"}
+    assert set(wanted(everyone, DEFAULT).timetables) == {"a", "d"}
 
 
 def test_a_broken_schedule_is_told_and_stops_nobody() -> None:
     plan = wanted([connection("a", cron="99 * * * *"), connection("b")], DEFAULT)
     assert set(plan.timetables) == {"b"}
     assert "99" in plan.broken["a"]
+
+
+def test_a_zone_that_has_vanished_is_told_and_utc_holds_instead() -> None:
+    plan = wanted([connection("a", zone="Mars/Olympus")], DEFAULT)
+    assert plan.timetables["a"].timezone == "UTC"
+    assert "Mars/Olympus" in plan.broken["a"]
 
 
 def test_users_with_the_same_schedule_share_one_timetable() -> None:

@@ -27,6 +27,26 @@ def test_a_shared_trigger_remembers_nothing_wrong(asked: list[datetime]) -> None
             assert shared.get_next_fire_time(None, instant) == NIGHTLY.next_after(instant).at
 
 
+def test_years_that_go_by_at_once_are_one_firing() -> None:
+    trigger, then = SlotTrigger(compile_schedule("* * * * *", "UTC")), datetime(1970, 1, 1, tzinfo=UTC)
+    first = trigger.get_next_fire_time(None, then)
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    assert trigger.get_next_fire_time(first, now) == now + timedelta(minutes=1)
+
+
+def test_a_clock_that_is_set_back_and_forth_while_all_is_planned_anew_misses_no_slot() -> None:
+    fired: SimpleQueue[str] = SimpleQueue()
+    scheduler = Scheduler(fired)
+    with freeze_time("2026-11-23T20:00:10", tick=False) as clock:
+        scheduler.carry_out(Reconciliation({"alice": HOURLY}, {}, frozenset()))
+        scheduler.start()
+        noticed = datetime(2026, 11, 23, 11, 59, tzinfo=UTC)
+        clock.move_to("2026-11-23T12:00:10")
+        scheduler.plan_anew(noticed)
+        wait_until(lambda: fired.qsize() == 1)
+        scheduler.stop()
+
+
 def test_users_are_added_replaced_and_removed() -> None:
     scheduler = Scheduler(SimpleQueue())
     scheduler.carry_out(Reconciliation({"a": NIGHTLY, "b": NIGHTLY}, {}, frozenset()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -12,24 +13,25 @@ import pytest
 import requests
 
 from contacts_sync.errors import ConsentFailed, InvalidUsage
-from contacts_sync.google import oauth
+from contacts_sync.google import listener, oauth
 from contacts_sync.google.listener import DONE, FAILED, Listener
 from contacts_sync.google.oauth import Consent
 from tests.google.test_oauth import REAL
+from tests.operating import wait_until
 
 
 class Waiting:
     """A listener that waits in a thread, and what came of it."""
 
-    def __init__(self, listener: Listener, patience: timedelta) -> None:
-        self.consent = oauth.begin(REAL, listener.redirect_uri)
+    def __init__(self, opened: Listener, patience: timedelta) -> None:
+        self.consent = oauth.begin(REAL, opened.redirect_uri)
         self.result: str | Exception | None = None
-        self.thread = threading.Thread(target=self._wait, args=(listener, patience))
+        self.thread = threading.Thread(target=self._wait, args=(opened, patience))
         self.thread.start()
 
-    def _wait(self, listener: Listener, patience: timedelta) -> None:
+    def _wait(self, opened: Listener, patience: timedelta) -> None:
         try:
-            self.result = listener.wait(self.consent, patience)
+            self.result = opened.wait(self.consent, patience)
         except ConsentFailed as error:
             self.result = error
 
@@ -40,8 +42,8 @@ class Waiting:
 
 @pytest.fixture
 def waiting() -> Iterator[Waiting]:
-    with Listener() as listener:
-        made = Waiting(listener, timedelta(seconds=8))
+    with Listener() as opened:
+        made = Waiting(opened, timedelta(seconds=8))
         yield made
         made.end()
 
@@ -65,6 +67,13 @@ def test_a_refusal_ends_the_wait(waiting: Waiting) -> None:
     assert isinstance(waiting.end(), ConsentFailed)
 
 
+def test_the_first_answer_counts_however_often_it_comes(waiting: Waiting) -> None:
+    visit(waiting.consent, code="4/0Afirst")
+    with suppress(requests.RequestException):  # nobody answers any more
+        requests.get(f"{waiting.consent.redirect_uri}?state={waiting.consent.state}&code=4%2F0Asecond", timeout=0.5)
+    assert waiting.end() == "4/0Afirst"
+
+
 def test_strangers_are_turned_away_and_the_wait_goes_on(waiting: Waiting) -> None:
     home = waiting.consent.redirect_uri
     assert visit(waiting.consent, state="forged", code="x").status_code == 404
@@ -78,6 +87,63 @@ def test_strangers_are_turned_away_and_the_wait_goes_on(waiting: Waiting) -> Non
     assert waiting.thread.is_alive()
     visit(waiting.consent, code="4/0Areal")
     assert waiting.end() == "4/0Areal"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"},
+        {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
+        {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "cross-site"},
+        {"Sec-Purpose": "prefetch;prerender"},
+        {"Purpose": "prefetch"},
+        {"Host": "localhost"},
+        {"X-Long": "x" * 9000},
+    ],
+    ids=str,
+)
+def test_only_a_navigation_ends_the_wait(waiting: Waiting, headers: dict[str, str]) -> None:
+    query = {"state": waiting.consent.state, "code": "4/0Aearly"}
+    turned_away = requests.get(waiting.consent.redirect_uri, params=query, headers=headers, timeout=5)
+    assert turned_away.status_code in (404, 431)
+    redirected = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "document"}
+    query["code"] = "4/0Areal"
+    assert requests.get(waiting.consent.redirect_uri, params=query, headers=redirected, timeout=5).ok
+    assert waiting.end() == "4/0Areal"
+
+
+def test_a_parameter_that_comes_twice_is_turned_away(waiting: Waiting) -> None:
+    query = f"?state={waiting.consent.state}&code=4/0Aone&code=4/0Atwo"
+    assert requests.get(waiting.consent.redirect_uri + query, timeout=5).status_code == 404
+    visit(waiting.consent, code="4/0Areal")
+    assert waiting.end() == "4/0Areal"
+
+
+def test_a_visitor_who_drips_is_hung_up_on(monkeypatch: pytest.MonkeyPatch, waiting: Waiting) -> None:
+    place = urlsplit(waiting.consent.redirect_uri)
+    monkeypatch.setattr(listener, "PATIENCE_SECONDS", 0.3)
+    with socket.create_connection((place.hostname or "", place.port or 0)) as slow, pytest.raises(ConnectionError):
+        wait_until(lambda: slow.sendall(b"G"))
+    visit(waiting.consent, code="4/0Areal")
+
+
+def test_more_visitors_than_a_browser_has_are_hung_up_on(waiting: Waiting) -> None:
+    place = urlsplit(waiting.consent.redirect_uri)
+    with ExitStack() as all_of_them:
+        for _ in range(listener.MOST_VISITORS):
+            all_of_them.enter_context(socket.create_connection((place.hostname or "", place.port or 0)))
+        with pytest.raises(requests.ConnectionError):
+            visit(waiting.consent, code="4/0Aone")
+    wait_until(lambda: answered(waiting.consent))
+    assert waiting.end() == "4/0Areal"
+
+
+def answered(consent: Consent) -> bool:
+    try:
+        return visit(consent, code="4/0Areal").ok
+    except requests.ConnectionError:
+        return False
 
 
 def test_whoever_is_turned_away_sees_the_same_plain_page(waiting: Waiting) -> None:
@@ -99,8 +165,8 @@ def test_a_browsers_spare_connection_delays_nobody(waiting: Waiting) -> None:
 
 
 def test_nobody_comes() -> None:
-    with Listener() as listener, pytest.raises(ConsentFailed, match="in time"):
-        listener.wait(oauth.begin(REAL, listener.redirect_uri), timedelta(milliseconds=50))
+    with Listener() as opened, pytest.raises(ConsentFailed, match="in time"):
+        opened.wait(oauth.begin(REAL, opened.redirect_uri), timedelta(milliseconds=50))
 
 
 def test_a_taken_port_is_wrong_usage() -> None:

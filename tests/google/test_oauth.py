@@ -17,7 +17,7 @@ from contacts_sync import errors
 from contacts_sync.google import oauth
 from contacts_sync.google.http import Transport
 from contacts_sync.google.oauth import Consent, OAuthClient
-from contacts_sync.model import Grant
+from contacts_sync.model import Account, Grant
 from contacts_sync.sandbox import Sandbox, faults
 from tests.google.conftest import Peer
 
@@ -238,6 +238,37 @@ def test_a_dripping_token_answer_is_given_up(transport: Transport, peer: Peer) -
     drip = peer(b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n" + b"x" * 10_000, pause=0.02)
     with pytest.raises(errors.PassingTrouble, match="in time"):
         oauth.refresh(transport, replace(REAL, token=drip), OLD, now=NOW)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"access_token": "ya29.ü"},
+        {"access_token": "ya29.a\nb"},
+        {"access_token": "ya29.\ud800"},
+        {"refresh_token": "1//\0"},
+        {"refresh_token": ["1//x"]},
+        {"error": "invalid_grant"},
+    ],
+)
+def test_what_no_token_can_be_is_passing_trouble(transport: Transport, odd: dict[str, object]) -> None:
+    with pytest.raises(errors.PassingTrouble, match="not the JSON expected"):
+        refreshed(transport, **odd)
+
+
+@pytest.mark.parametrize(
+    "odd", [{"scope": {"a": 1}}, {"scope": 5}, {"scope": "\ud800"}, {"token_type": []}, {"expires_at": "x"}]
+)
+def test_odd_company_of_a_token_is_no_trouble(transport: Transport, odd: dict[str, object]) -> None:
+    found = refreshed(transport, **odd)
+    assert found.access_token == "ya29.new"
+    assert " ".join(found.scopes).encode()
+
+
+def test_an_accounts_name_can_be_stored(transport: Transport) -> None:
+    with responses.RequestsMock() as google:
+        google.get(REAL.userinfo, json={"sub": "1\0", "email": "a\0b\ud800@x.example"})
+        assert oauth.account(transport, REAL, OLD) == Account("1\ufffd", "a\ufffdb\ufffd@x.example")
 
 
 def test_no_error_repeats_a_token(transport: Transport) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
@@ -66,14 +66,16 @@ class Killed(BaseException):
 
 @dataclass
 class Place:
-    """What many histories share: a sandbox, a store, a clock. Each has users and accounts of its own."""
+    """Where histories play, one after the other: a sandbox, a store, a clock. Each finds it empty, at the same time,
+    so that the same choices lead to the same history.
+    """
 
     google: Sandbox
     db: Database
     desk: Desk
     line: Line
     clock: Clock
-    numbers: count[int] = field(default_factory=count)
+    began: datetime
     counted: Counter[str] = field(default_factory=Counter)
 
 
@@ -82,7 +84,19 @@ def open_place(google: Sandbox, db: Database, home: Path) -> Place:
     google.world.clock = clock
     made = desk_for(google, db, home, SYNC__PAGE_SIZE="3", SYNC__BACKOFF="2s,4s", SYNC__MASS_DELETE_MINIMUM="3")
     desk = shortened(replace(made, clock=clock, stop=Waits(clock)), line)
-    return Place(google, db, desk, line, clock)
+    return Place(google, db, desk, line, clock, clock.now)
+
+
+def clear(place: Place) -> None:
+    place.google.world._accounts.clear()
+    place.google.world.add_account("somebody.else@x.example")
+    place.google.faults.clear()
+    place.google.requests.clear()
+    place.clock.now = place.began
+    with write(place.db) as tx:
+        for known in connections.every(tx):
+            connections.purge(tx, known.user_id)
+        nodes.lift_pause(tx)
 
 
 @dataclass
@@ -95,6 +109,7 @@ class User:
     since: int = 0  # runs that have begun since
     untouched: bool = False  # whether nobody meddled: what was counted then is exact
     true: bool = False
+    deceived: bool = False  # by a listing that was falsified: only the next full one can tell
     parked: int = 0  # the run that waits for an approval
 
 
@@ -105,15 +120,14 @@ class Histories(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.number = next(self.place.numbers)
+        clear(self.place)
         self.desk = self.place.desk
         self.google, self.db, self.clock = self.place.google, self.place.db, self.place.clock
         self.users: list[User] = []
         self.grown = 0
 
     def _user(self, who: str) -> User:
-        name = f"{who}-{self.number}"
-        return User(name, self.google.world.add_account(f"{name}@x.example"))
+        return User(who, self.google.world.add_account(f"{who}@x.example"))
 
     @initialize(people=st.integers(0, 9), names=st.sampled_from([("ann",), ("ann",), ("ann", "ben")]))
     def begin(self, people: int, names: tuple[str, ...]) -> None:
@@ -354,8 +368,12 @@ class Histories(RuleBasedStateMachine):
         self.place.counted[str(outcome.run.status)] += 1
         user.parked = outcome.run.id if outcome.run.error_type == "MassDeletion" else 0
         assert outcome.error is None or isinstance(outcome.error, ContactsSyncError), outcome.error
-        if outcome.run.status is RunStatus.SUCCEEDED and compare:
-            self._agrees(user, before)
+        if outcome.run.status is RunStatus.SUCCEEDED:
+            user.deceived = self._tampered(user) or (user.deceived and outcome.run.kind is RunKind.INCREMENTAL)
+            if user.deceived:
+                user.people, user.untouched = {}, False  # whom a lie took away comes back as somebody else
+            elif compare:
+                self._agrees(user, before)
         return outcome
 
     def _probe(self) -> None:
@@ -366,8 +384,6 @@ class Histories(RuleBasedStateMachine):
             self.clock.now = max(self.clock.now, pause.next_probe_at)
 
     def _agrees(self, user: User, before: Counter[str]) -> None:
-        if self._tampered(user):
-            return
         assert copy_of(self.db, user.name) == world_of(self.google, user.account.email)
         found = rows(self.db, IDS, user=user.name)
         people = {source: (id_, etag) for id_, source, etag in found}
@@ -408,7 +424,7 @@ class Histories(RuleBasedStateMachine):
         for _ in range(3):
             if not self._is_connected(user):
                 self._connect(user)
-            outcome = self._run(user, self._queue(user))
+            outcome = self._run(user, self._queue(user, full=user.deceived))
             if user.parked:
                 self._approve(user)
             elif outcome and outcome.error is None and user.true:

@@ -28,6 +28,7 @@ from typing import Any, Self
 
 from contacts_sync.timetable import compile_schedule
 from tests.proof import seccomp
+from tests.proof.wall_clock import WallClock, go_by
 
 PATIENCE_SECONDS = 60
 LARGEST_MESSAGE = 1 << 17
@@ -103,11 +104,19 @@ class Launcher:
         self._reader.join(PATIENCE_SECONDS)
         self._socket.close()
 
-    def start(self, *words: str, home: Path, environ: Mapping[str, str], watched: bool = False) -> Launched:
-        """Type a command. Its stderr goes to `stderr.txt` below `home`."""
+    def start(
+        self,
+        *words: str,
+        home: Path,
+        environ: Mapping[str, str],
+        watched: bool = False,
+        clock: WallClock | None = None,
+    ) -> Launched:
+        """Type a command. Its stderr goes to `stderr.txt` below `home`. It goes by `clock`, if there is one."""
         read_end, write_end = os.pipe()
         ours, theirs = socket.socketpair() if watched else (None, None)
-        order = json.dumps({"words": words, "environ": dict(environ), "home": str(home), "watched": watched}).encode()
+        told = {"words": words, "environ": dict(environ), "home": str(home), "watched": watched}
+        order = json.dumps({**told, "clock": str(clock.path) if clock else None}).encode()
         with self._turn:
             fds = [write_end, *([theirs.fileno()] if theirs else [])]
             socket.send_fds(self._socket, [order], fds)
@@ -209,6 +218,8 @@ def _become(order: dict[str, Any], fds: list[int]) -> list[str]:
     if order["watched"]:
         with socket.socket(fileno=fds[1]) as watcher:
             seccomp.submit(watcher)
+    if order["clock"]:
+        go_by(WallClock(Path(order["clock"])))
     return list(order["words"])
 
 

@@ -21,6 +21,7 @@ from contacts_sync.store.engine import Database, close
 from tests.operating import Operator
 from tests.postgres import Server
 from tests.proof.launcher import Ended, Launched, Launcher
+from tests.proof.wall_clock import WallClock
 
 EMAIL = "alice@example.com"
 SETTINGS = {"SYNC__PAGE_SIZE": "10", "SYNC__REQUESTS_PER_MINUTE_PER_USER": "0", "DAEMON__LEASE": "60s"}
@@ -36,11 +37,12 @@ class Scene:
     url: str
     people: int
     settings: dict[str, str] = field(default_factory=dict)
+    clock: WallClock | None = None
 
     def start(self, *words: str, watched: bool = False, url: str | None = None) -> Launched:
         """Type a command. `url` is another way to the same store."""
         environ = Operator(self.home, self.google, url or self.url, **{**SETTINGS, **self.settings}).environ
-        return self.launcher.start(*words, home=self.home, environ=environ, watched=watched)
+        return self.launcher.start(*words, home=self.home, environ=environ, watched=watched, clock=self.clock)
 
     def run(self, *words: str, code: int = 0) -> Ended:
         """Type a command to its end; its exit code must be `code`."""

@@ -20,6 +20,9 @@ from tests.postgres import Server, serve
 from tests.proof.conftest import Say
 
 QUICK, WHOLE = (6, 30), (100, 7200)  # users, seconds
+QUICK_LULL, LULL = (1, 8), (3, 38)  # seconds between two restarts of the server, by chance
+WARM = 0.1  # the share of the time after which a daemon has met all kinds of weather
+GROWTH_KB = 16 * 1024
 SHARE = 0.05
 WEATHER: tuple[Fault, ...] = (
     *(faults.internal_error(), faults.unavailable(), faults.bad_gateway(), faults.reset(), faults.truncated()),
@@ -43,8 +46,9 @@ def test_after_bad_weather_everybody_converges(
     users = [f"user{n}" for n in range(number)]
     connect_all(operator, users)
     with operator.daemon() as daemon:
+        restarts = weather(operator, own_server, users, seconds * WARM, whole=whole)
         before = sizes(daemon.pid)
-        restarts = weather(operator, own_server, users, seconds)
+        restarts += weather(operator, own_server, users, seconds * (1 - WARM), whole=whole)
         google.faults.clear()
         for _ in range(2):  # the first ends what the weather has put off
             operator.run("run-now", "--all")
@@ -52,6 +56,7 @@ def test_after_bad_weather_everybody_converges(
         converged(operator, users)
     assert after["Threads"] <= before["Threads"] + 4
     assert after["descriptors"] <= before["descriptors"] + 40
+    assert after["VmRSS"] <= before["VmRSS"] + GROWTH_KB
     bugs = [line for line in (operator.home / "daemon.log").read_text().splitlines() if "Traceback" in line]
     assert not bugs, bugs[0]
     say(
@@ -70,9 +75,9 @@ def connect_all(operator: Operator, users: list[str]) -> None:
     close(db)
 
 
-def weather(operator: Operator, server: Server, users: list[str], seconds: float) -> int:
+def weather(operator: Operator, server: Server, users: list[str], seconds: float, *, whole: bool) -> int:
     """Faults at Google, changes of contacts and restarts of the server, all by chance; the answer is the restarts."""
-    chance, until, restarts = random.Random(4), time.monotonic() + seconds, 0
+    chance, until, restarts = random.Random(seconds), time.monotonic() + seconds, 0
     calm = threading.Event()
     while time.monotonic() < until:
         for fault in WEATHER:
@@ -82,7 +87,7 @@ def weather(operator: Operator, server: Server, users: list[str], seconds: float
         account.add_people(1)
         for one in chance.sample(users, k=min(len(users), 4)):
             operator.start("run-now", "--no-wait", one).communicate(timeout=60)  # the store may be away just now
-        calm.wait(chance.uniform(1, 8))
+        calm.wait(chance.uniform(*(LULL if whole else QUICK_LULL)))
         server.restart(chance.choice((signal.SIGINT, signal.SIGQUIT)))
         restarts += 1
     return restarts

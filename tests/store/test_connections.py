@@ -8,6 +8,7 @@ from contacts_sync.model import (
     ConnectionStatus,
     Group,
     GroupChanges,
+    OwnSchedule,
     RunStatus,
     SealedGrant,
     SyncState,
@@ -31,7 +32,7 @@ NOBODY = Connection(
 )
 
 
-def connect(db: Database, schedule: tuple[str | None, str | None] | None = None, sealed: str = "sealed") -> None:
+def connect(db: Database, schedule: OwnSchedule | None = None, sealed: str = "sealed") -> None:
     with write(db) as tx:
         connections.connect(tx, user_id="alice", account=ALICE, sealed=sealed, schedule=schedule, now=NOW)
 
@@ -58,10 +59,10 @@ def test_a_fresh_connection_uses_the_configured_schedule(db: Database) -> None:
 
 
 def test_connecting_again_keeps_the_schedule_unless_a_new_one_is_given(db: Database) -> None:
-    connect(db, ("0 3 * * *", "Europe/Berlin"))
+    connect(db, OwnSchedule("0 3 * * *", "Europe/Berlin"))
     connect(db)
     assert (alice(db).cron, alice(db).timezone) == ("0 3 * * *", "Europe/Berlin")
-    connect(db, ("0 4 * * *", None))
+    connect(db, OwnSchedule("0 4 * * *", None))
     assert (alice(db).cron, alice(db).timezone) == ("0 4 * * *", None)
 
 
@@ -83,8 +84,8 @@ def test_connecting_again_resets_the_sync_state_and_heals(db: Database) -> None:
 def test_a_new_schedule_counts_from_now(db: Database) -> None:
     connect(db)
     with write(db) as tx:
-        assert connections.set_schedule(tx, "alice", "0 5 * * *", "UTC", now=NOW + MINUTE)
-        assert not connections.set_schedule(tx, "bob", None, None, now=NOW)
+        assert connections.set_schedule(tx, "alice", OwnSchedule("0 5 * * *", "UTC"), now=NOW + MINUTE)
+        assert not connections.set_schedule(tx, "bob", OwnSchedule(), now=NOW)
     assert (alice(db).cron, alice(db).timezone) == ("0 5 * * *", "UTC")
     assert alice(db).scheduled_since == NOW + MINUTE
 
@@ -105,7 +106,7 @@ def test_every_change_of_connections_is_counted_and_nothing_else(db: Database) -
     connect(db)
     seen.append(version(db))
     with write(db) as tx:
-        connections.set_schedule(tx, "alice", None, None, now=NOW)
+        connections.set_schedule(tx, "alice", OwnSchedule(), now=NOW)
     seen.append(version(db))
     with write(db) as tx:
         connections.needs_reauth(tx, "alice", "x")
@@ -121,7 +122,7 @@ def test_every_change_of_connections_is_counted_and_nothing_else(db: Database) -
 def test_a_disconnect_leaves_contacts_with_their_ids_and_nothing_else(db: Database) -> None:
     run = running(db)
     with write(db) as tx:
-        connections.set_schedule(tx, "alice", "0 5 * * *", "UTC", now=NOW)
+        connections.set_schedule(tx, "alice", OwnSchedule("0 5 * * *", "UTC"), now=NOW)
         contacts.apply_groups(tx, "alice", GroupChanges(inserts=(Group("g/1", "G", "user"),)), NOW)
     ids = stored(db, "alice", person(1))
     with write(db) as tx:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from psycopg import sql
 from sqlalchemy import text
 
 from contacts_sync.errors import StoreUnavailable, StoreUnusable
-from contacts_sync.store import connections, migrate
+from contacts_sync.store import connections, dialect, fsck, migrate
 from contacts_sync.store.engine import Database, close, open_database, read, write
 from tests.postgres import Server
 
@@ -113,9 +114,10 @@ def test_a_postgresql_database_with_unrelated_tables_takes_a_store(postgres: Ser
     opened(url)
 
 
-def test_a_postgresql_database_that_cannot_hold_every_name_is_refused(postgres: Server) -> None:
-    with pytest.raises(StoreUnusable, match="LATIN1"):
-        open_database(postgres.new_database(encoding="LATIN1"), create=True)
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_postgresql_database_that_cannot_hold_every_name_is_refused(postgres: Server, encoding: str) -> None:
+    with pytest.raises(StoreUnusable, match=encoding):
+        open_database(postgres.new_database(encoding=encoding), create=True)
 
 
 def test_a_store_from_a_later_program_is_refused_naming_both(store_url: str) -> None:
@@ -192,3 +194,24 @@ def test_opening_a_store_twice_takes_no_lock_away_from_the_first(tmp_path: Path)
         with read(first) as tx:
             assert connections.change_version(tx) == version
     close(first)
+
+
+def test_a_file_system_without_shared_memory_holds_no_store(tmp_path: Path) -> None:
+    with (
+        closing(sqlite3.connect(f"file:{tmp_path}/store.db?vfs=unix-dotfile", uri=True)) as connection,
+        pytest.raises(StoreUnusable, match="file system"),
+    ):
+        dialect.format_sqlite(connection)
+
+
+def test_a_copy_without_its_write_ahead_log_is_an_older_store(tmp_path: Path) -> None:
+    db = open_database(f"sqlite:///{tmp_path}/store.db", create=True)
+    with write(db) as tx:
+        tx.execute(text("UPDATE store SET change_version = 7"))
+    shutil.copy(tmp_path / "store.db", tmp_path / "copy.db")
+    copy = open_database(f"sqlite:///{tmp_path}/copy.db")
+    with read(copy) as tx:
+        fsck.refuse_damaged(tx)
+        assert tx.execute(text("SELECT change_version FROM store")).scalar() == 0
+    close(copy)
+    close(db)

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import text
 
-from contacts_sync.model import Email
+from contacts_sync.model import Bounds, Email, OwnSchedule
+from contacts_sync.store import connections
 from contacts_sync.store.engine import Database, read, write
 from contacts_sync.store.fsck import breaches
 from tests.inside import now
 from tests.store.given import person, running, stored
 
+HOUR = timedelta(hours=1)
 BREAK: dict[str, str] = {
     "who is connected has a token": "DELETE FROM oauth_tokens",
     "who is disconnected has none": "UPDATE connections SET status = 'disconnected'",
@@ -17,6 +21,8 @@ BREAK: dict[str, str] = {
     "an ended run has its end": "UPDATE sync_runs SET status = 'cancelled'",
     "a failed run says why": "UPDATE sync_runs SET status = 'failed', finished_at = lease_expires_at",
     "a sync token comes from a success": "UPDATE sync_states SET contacts_sync_token = 'x'",
+    "nobody is due by crontab and at intervals": "UPDATE connections SET cron = '0 2 * * *'",
+    "who is connected and due at intervals has a next slot": "UPDATE interval_schedules SET next_slot_at = NULL",
     "contacts belong to a user": "UPDATE contacts SET user_id = 'nobody'",
     "a contact has Google's name": "UPDATE contacts SET resource_name = 'moving/1'",
     "a named contact can be found": "UPDATE contacts SET search_text = ''",
@@ -28,6 +34,7 @@ def sound(db: Database) -> Database:
     running(db, "alice", now=now())
     stored(db, "alice", person(1, display_name="Zoë", emails=(Email("z@x"),)))
     with write(db) as tx:
+        connections.set_schedule(tx, "alice", OwnSchedule(bounds=Bounds(HOUR, 2 * HOUR)), now=now())
         tx.execute(
             text("INSERT INTO sync_states (user_id) SELECT 'alice' WHERE NOT EXISTS (SELECT 1 FROM sync_states)")
         )

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from contacts_sync.model import RunKind, RunStatus, Schedule, Trigger
+from contacts_sync.model import Bounds, OwnSchedule, RunKind, RunStatus, Schedule, Trigger
 from contacts_sync.store import connections, health, runs, workload
 from contacts_sync.store.engine import Database, read, write
 from contacts_sync.store.health import Deadline, Sign, Want, Yardstick
@@ -18,7 +18,7 @@ HOURLY = Schedule("0 * * * *", "Europe/Berlin")
 
 
 def yardstick(slot_at: datetime | None = NOW - DAY) -> Yardstick:
-    return Yardstick(NIGHTLY, [Deadline(NIGHTLY, slot_at), Deadline(HOURLY, NOW)], NOW - 26 * HOUR)
+    return Yardstick(NIGHTLY, [Deadline(NIGHTLY, slot_at), Deadline(HOURLY, NOW)], NOW - 26 * HOUR, NOW - HOUR)
 
 
 def succeeded(db: Database, *users: str, at: datetime = NOW) -> None:
@@ -53,7 +53,7 @@ def test_a_success_after_the_slot_leaves_no_sign_and_one_before_it_does(db: Data
     succeeded(db, "alice", at=NOW - DAY)
     succeeded(db, "bob", at=NOW - DAY - 2 * MINUTE)
     assert signs(db) == {"alice": Sign(0), "bob": Sign.OVERDUE}
-    assert signs(db, Yardstick(NIGHTLY, yardstick().deadlines, NOW - HOUR))["alice"] is Sign.STALE
+    assert signs(db, Yardstick(NIGHTLY, yardstick().deadlines, NOW - HOUR, NOW - HOUR))["alice"] is Sign.STALE
 
 
 def test_failures_dead_grants_and_unreadable_schedules_show(db: Database) -> None:
@@ -62,7 +62,7 @@ def test_failures_dead_grants_and_unreadable_schedules_show(db: Database) -> Non
     failed(db, "bob", error="MassDeletion")
     with write(db) as tx:
         connections.needs_reauth(tx, "cyd", "revoked")
-        connections.set_schedule(tx, "dan", "nonsense", None, now=NOW)
+        connections.set_schedule(tx, "dan", OwnSchedule("nonsense"), now=NOW)
     fresh = Sign.NEVER | Sign.STALE
     assert signs(db) == {
         "alice": fresh | Sign.FAILING,
@@ -91,11 +91,24 @@ def test_a_disconnected_user_is_not_counted(db: Database) -> None:
 def test_a_schedule_of_ones_own_has_its_own_deadline(db: Database) -> None:
     connected(db, "alice", "bob", now=NOW - DAY)
     with write(db) as tx:
-        connections.set_schedule(tx, "bob", HOURLY.cron, HOURLY.timezone, now=NOW - DAY)
+        connections.set_schedule(tx, "bob", OwnSchedule(HOURLY.cron, HOURLY.timezone), now=NOW - DAY)
     succeeded(db, "alice", "bob", at=NOW - HOUR)
     assert signs(db) == {"alice": Sign(0), "bob": Sign.OVERDUE}
     with read(db) as tx:
         assert health.schedules(tx, NIGHTLY) == [(HOURLY, 1), (NIGHTLY, 1)]
+
+
+def test_a_user_at_intervals_is_late_by_the_own_interval_whatever_crontab_says(db: Database) -> None:
+    connected(db, "alice", "bob", now=NOW - 9 * DAY)
+    with write(db) as tx:
+        for user, hours in (("alice", 2), ("bob", 36)):
+            own = OwnSchedule(bounds=Bounds(hours * HOUR, hours * HOUR))
+            connections.set_schedule(tx, user, own, now=NOW - 9 * DAY)
+    succeeded(db, "alice", "bob", at=NOW - 5 * HOUR)
+    assert signs(db, yardstick(NOW - HOUR)) == {"alice": Sign.OVERDUE, "bob": Sign(0)}
+    assert signs(db, yardstick(None))["bob"] is Sign(0)
+    with read(db) as tx:
+        assert health.schedules(tx, NIGHTLY) == []
 
 
 def test_troubles_are_grouped_by_error_the_largest_first(db: Database) -> None:
@@ -108,6 +121,25 @@ def test_troubles_are_grouped_by_error_the_largest_first(db: Database) -> None:
     assert [(one.error_type, one.message, one.users, one.example) for one in found] == [
         ("RequestRejected", "400", 2, "bob"),
         ("PassingTrouble", "no luck", 1, "alice"),
+    ]
+
+
+def test_only_grave_troubles_count_and_they_are_grouped_whatever_they_say(db: Database) -> None:
+    connected(db, "alice", "bob", "cyd", "dan", "eve")
+    for number in range(3):
+        failed(db, "alice", message=f"no luck {number}")
+        failed(db, "bob", message="no answer")
+    failed(db, "cyd")
+    failed(db, "dan", error="MassDeletion")
+    with write(db) as tx:
+        connections.needs_reauth(tx, "eve", "revoked")
+    with read(db) as tx:
+        found = health.grave_troubles(tx, yardstick(), failures=3)
+        assert sum(one.users for one in health.grave_troubles(tx, yardstick(NOW + MINUTE), failures=3)) == 5
+    assert [(one.error_type, one.message, one.users, one.example) for one in found] == [
+        (None, "revoked", 1, "eve"),
+        ("PassingTrouble", "no answer", 2, "alice"),
+        ("MassDeletion", "no luck", 1, "dan"),
     ]
 
 
@@ -152,7 +184,7 @@ def test_a_filter_takes_users_with_exactly_these_signs(db: Database) -> None:
 def test_ten_thousand_schedules_fit_one_question(db: Database) -> None:
     connected(db, "alice", now=NOW - DAY)
     many = [Deadline(Schedule(f"{n % 60} {n // 60 % 24} * * *", f"Zone/{n}"), NOW - HOUR) for n in range(10_000)]
-    assert signs(db, Yardstick(NIGHTLY, [*many, Deadline(NIGHTLY, NOW)], NOW))["alice"] & Sign.OVERDUE
+    assert signs(db, Yardstick(NIGHTLY, [*many, Deadline(NIGHTLY, NOW)], NOW, NOW))["alice"] & Sign.OVERDUE
 
 
 def test_history_is_paged_from_the_newest(db: Database) -> None:

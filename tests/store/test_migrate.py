@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Row, create_engine, inspect, text
 
-from contacts_sync.errors import StoreUnusable
-from contacts_sync.store import contacts, migrate, tables
+from contacts_sync.errors import DaemonRunning, StoreUnusable
+from contacts_sync.model import Node
+from contacts_sync.store import contacts, migrate, nodes, tables
 from contacts_sync.store.engine import Database, close, open_database, read, write
 
 
@@ -109,3 +111,18 @@ def old_store(store_url: str, revision: str) -> Database:
     with pytest.MonkeyPatch.context() as then:
         then.setattr(migrate, "head", lambda: revision)
         return open_database(store_url, create=True)
+
+
+def test_an_older_store_that_a_daemon_works_on_is_not_upgraded_under_it(store_url: str) -> None:
+    db = old_store(store_url, "0001")
+    daemon = Node("w1", "daemon", "elsewhere", "boot", 1, "0.0.9", datetime.now(UTC), datetime.now(UTC))
+    with write(db) as tx:
+        nodes.beat(tx, daemon)
+    with nodes.hold_store(db), pytest.raises(DaemonRunning):
+        open_database(store_url, upgrade=True)
+    assert migrate.current(db) == "0001"
+    with write(db) as tx:
+        nodes.leave(tx, "w1")
+    close(open_database(store_url, upgrade=True))
+    assert migrate.current(db) == migrate.head()
+    close(db)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -61,6 +62,14 @@ def test_one_daemon_holds_a_sqlite_store(tmp_path: Path) -> None:
         other.wait()
         with nodes.hold_store(db):
             pass
+    close(db)
+
+
+def test_what_a_power_cut_left_in_the_lock_file_holds_nobody_up(tmp_path: Path) -> None:
+    db = open_database(f"sqlite:///{tmp_path}/store.db", create=True)
+    (tmp_path / "store.db.daemon").write_text("pid 1 on elsewhere\n")
+    with nodes.hold_store(db):
+        assert f"pid {os.getpid()}" in (tmp_path / "store.db.daemon").read_text()
     close(db)
 
 

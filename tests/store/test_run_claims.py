@@ -12,6 +12,7 @@ from sqlalchemy import text
 from contacts_sync.errors import LeaseLost
 from contacts_sync.model import Pause, RunKind, RunStatus
 from contacts_sync.store import connections, nodes, runs
+from contacts_sync.store.chunks import LONGEST
 from contacts_sync.store.engine import Database, close, open_database, read, write
 from tests.store.given import LEASE, MINUTE, NOW, claimed, connected, now_of, queued, running
 
@@ -53,6 +54,25 @@ def test_the_oldest_due_runs_are_claimed_first(db: Database) -> None:
     assert [run.user_id for run in claimed(db, now=NOW + 5 * MINUTE, limit=9)] == ["a"]
 
 
+def test_claimed_runs_come_as_they_are_due(db: Database) -> None:
+    connected(db, "a", "b", "c")
+    for user, minutes in (("a", 3), ("b", 1), ("c", 2)):
+        queued(db, user, not_before=NOW + minutes * MINUTE)
+    assert [run.user_id for run in claimed(db, now=NOW + 5 * MINUTE)] == ["b", "c", "a"]
+
+
+def test_waiting_and_overdue_runs_are_counted(db: Database) -> None:
+    connected(db, "running", "old", "early", "spread")
+    queued(db, "running")
+    claimed(db)
+    queued(db, "old")
+    queued(db, "early", NOW + 2 * MINUTE, not_before=NOW)
+    queued(db, "spread", not_before=NOW + 2 * MINUTE)
+    with read(db) as tx:
+        assert runs.queued(tx) == 3
+        assert [runs.overdue(tx, NOW + minutes * MINUTE) for minutes in (-1, 0, 1, 2)] == [0, 1, 1, 3]
+
+
 def test_only_the_runs_that_were_asked_for_are_claimed(db: Database) -> None:
     herd(db, 5)
     assert [run.id for run in claimed(db, run_ids=[2, 4, 777])] == [2, 4]
@@ -61,6 +81,12 @@ def test_only_the_runs_that_were_asked_for_are_claimed(db: Database) -> None:
 def test_among_very_many_runs_that_were_asked_for_the_limit_holds(db: Database) -> None:
     herd(db, 5)
     assert len(claimed(db, run_ids=range(1, 40_000), limit=3)) == 3
+
+
+def test_the_limit_holds_over_all_pieces_of_a_long_list(db: Database) -> None:
+    herd(db, 5)
+    asked = range(3 - LONGEST, 6)  # 1 and 2 end the first piece
+    assert [run.id for run in claimed(db, run_ids=asked, limit=3)] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("unlink", ["disconnect", "needs_reauth", "never connected"])
@@ -75,8 +101,10 @@ def test_a_run_of_a_user_who_is_not_connected_is_cancelled_instead(db: Database,
             connections.purge(tx, "alice")
     run = queued(db, "alice")
     queued(db, "bob")
-    assert [run.user_id for run in claimed(db, limit=1)] == ["bob"]
-    assert now_of(db, run).status is RunStatus.CANCELLED
+    assert [run.user_id for run in claimed(db, now=NOW + MINUTE, limit=1)] == ["bob"]
+    orphan = now_of(db, run)
+    assert (orphan.status, orphan.finished_at) == (RunStatus.CANCELLED, NOW + MINUTE)
+    assert orphan.error_message == "the user is not connected"
 
 
 def test_no_two_threads_claim_the_same_run(db: Database) -> None:
@@ -132,6 +160,13 @@ def test_a_probe_can_be_asked_for_at_once(db: Database) -> None:
     assert len(claimed(db)) == 1
 
 
+def test_a_probe_may_be_a_full_sync_however_they_are_rationed(db: Database) -> None:
+    connected(db, "a")
+    queued(db, "a", kind=RunKind.FULL)
+    paused(db, replace(PAUSE, next_probe_at=NOW))
+    assert len(claimed(db, full_limit=0)) == 1
+
+
 def test_the_first_success_lifts_the_pause(db: Database) -> None:
     herd(db, 5)
     paused(db, replace(PAUSE, next_probe_at=NOW))
@@ -148,6 +183,13 @@ def test_one_statement_renews_all_leases_of_a_worker(db: Database) -> None:
         assert runs.renew(tx, "w1", NOW + MINUTE, LEASE) == 2
     assert {now_of(db, run).lease_expires_at for run in mine} == {NOW + MINUTE + LEASE}
     assert now_of(db, theirs) == theirs
+
+
+def test_the_lease_of_a_run_that_has_ended_is_not_renewed(db: Database) -> None:
+    run = running(db)
+    with write(db) as tx:
+        runs.fail(tx, run, "w1", NOW, error_type="E", message="m", traceback=None)
+        assert runs.renew(tx, "w1", NOW, LEASE) == 0
 
 
 def test_a_silent_workers_run_is_taken_back_and_fenced_off(db: Database) -> None:
@@ -173,7 +215,29 @@ def test_a_run_that_kills_its_worker_three_times_fails(db: Database) -> None:
     with read(db) as tx:
         state = connections.sync_state(tx, "alice")
     assert (state.last_status, state.consecutive_failures) == ("failed", 1)
+    assert run.error_message == "the process that ran this died or fell silent 3 times"
     assert state.last_error == run.error_message
+    assert (run.finished_at, run.lease_expires_at) == (now, None)
+
+
+def test_a_run_whose_worker_is_dead_three_times_fails_too(db: Database) -> None:
+    run = running(db)
+    for expected in (RunStatus.QUEUED, RunStatus.QUEUED, RunStatus.FAILED):
+        with write(db) as tx:
+            (run,) = runs.take_back_dead(tx, ["w1"], NOW)
+        assert run.status is expected
+        claimed(db)
+    assert run.finished_at == NOW
+
+
+def test_how_often_a_run_may_be_taken_back_can_be_told(db: Database) -> None:
+    herd(db, 2)
+    claimed(db, "w1", limit=1)
+    claimed(db, "w2", limit=1)
+    with write(db) as tx:
+        (dead,) = runs.take_back_dead(tx, ["w1"], NOW, limit_take_backs=1)
+        (silent,) = runs.take_back(tx, NOW + 2 * LEASE, limit_take_backs=1)
+    assert (dead.status, silent.status) == (RunStatus.FAILED, RunStatus.FAILED)
 
 
 def test_runs_of_dead_workers_need_not_wait_for_their_leases(db: Database) -> None:
@@ -194,6 +258,15 @@ def test_a_stopping_worker_gives_its_runs_back_uncounted(db: Database) -> None:
         assert runs.release(tx, "w1", NOW + MINUTE) == 0
     back = now_of(db, run)
     assert (back.status, back.attempts, back.take_backs) == (RunStatus.QUEUED, 0, 0)
+    assert (back.worker_id, back.lease_expires_at, back.not_before) == (None, None, NOW + MINUTE)
+
+
+def test_a_worker_gives_back_what_it_is_told_and_nothing_of_others(db: Database) -> None:
+    herd(db, 3)
+    mine, (theirs,) = claimed(db, "w1", limit=2), claimed(db, "w2")
+    with write(db) as tx:
+        assert runs.release(tx, "w1", NOW, [mine[0].id, theirs.id]) == 1
+    assert [now_of(db, run).worker_id for run in (*mine, theirs)] == [None, "w1", "w2"]
 
 
 def test_claiming_reads_the_queue_by_its_index(store_url: str) -> None:

@@ -49,6 +49,9 @@ def test_a_slot_has_one_run_even_after_it_has_ended(db: Database) -> None:
             tx, user_id="alice", kind=RunKind.INCREMENTAL, trigger=Trigger.SCHEDULE, now=NOW, slot=SLOT
         )
     assert (same.id, same.status, created) == (run.id, RunStatus.FAILED, False)
+    connected(db, "bob")
+    other = queued(db, "bob", slot=SLOT)
+    assert (other.user_id, queued(db, "bob", slot="2026-03-02T02:00[UTC]")) == ("bob", other)
     assert fire(db, wanted("alice")) == 0
 
 
@@ -100,6 +103,12 @@ def test_a_slot_that_has_its_run_is_not_given_to_another(db: Database) -> None:
     assert now_of(db, manual).slot is None
 
 
+def test_a_firing_does_not_take_the_slot_of_a_run_that_has_one(db: Database) -> None:
+    run = running(db, slot=SLOT)
+    assert fire(db, wanted("alice", "2026-03-02T02:00[UTC]")) == 0
+    assert now_of(db, run).slot == SLOT
+
+
 def test_an_operator_need_not_wait_for_a_run_that_was_spread(db: Database) -> None:
     queued(db, "alice", not_before=NOW + timedelta(hours=2))
     assert queued(db, "alice").not_before == NOW
@@ -112,6 +121,42 @@ def test_an_operator_cannot_hasten_a_run_that_google_deferred(db: Database) -> N
     assert queued(db, "alice").not_before == later
 
 
+def test_a_run_that_is_attached_to_stands_for_the_slot_unless_it_has_one(db: Database) -> None:
+    ended = running(db)
+    with write(db) as tx:
+        runs.fail(tx, ended, "w1", NOW, error_type="E", message="m", traceback=None)
+    waiting = queued(db, "alice")
+    for slot in (SLOT, "2026-03-02T02:00[UTC]"):
+        attached = queued(db, "alice", slot=slot)
+        assert (attached.id, attached.slot) == (waiting.id, SLOT)
+
+
+def test_a_later_wish_does_not_put_off_a_run(db: Database) -> None:
+    queued(db, "alice")
+    assert queued(db, "alice", not_before=NOW + MINUTE).not_before == NOW
+
+
+def test_an_approval_reaches_a_running_run_as_it_is(db: Database) -> None:
+    run = running(db)
+    approved = queued(db, "alice", kind=RunKind.FULL, approves_run_id=99)
+    assert (approved.id, approved.kind, approved.approves_run_id) == (run.id, RunKind.INCREMENTAL, 99)
+
+
+def test_a_fired_run_is_as_it_was_wanted(db: Database) -> None:
+    connected(db, "alice")
+    item = runs.Wanted("alice", Trigger.CATCH_UP, SLOT, NOW + MINUTE, RunKind.FULL)
+    assert fire(db, item) == 1
+    with read(db) as tx:
+        run = runs.active(tx)["alice"]
+    assert (run.kind, run.trigger, run.slot, run.not_before, run.queued_at) == (
+        "full",
+        "catch_up",
+        SLOT,
+        NOW + MINUTE,
+        NOW,
+    )
+
+
 def test_an_approval_reaches_a_run_that_is_queued_already(db: Database) -> None:
     waiting = queued(db, "alice")
     approved = queued(db, "alice", kind=RunKind.FULL, approves_run_id=99)
@@ -120,10 +165,10 @@ def test_an_approval_reaches_a_run_that_is_queued_already(db: Database) -> None:
 
 def test_only_a_queued_run_can_be_made_full(db: Database) -> None:
     connected(db, "alice")
-    run = queued(db, "alice")
+    run, other = queued(db, "alice"), queued(db, "bob")
     with write(db) as tx:
         assert runs.make_full(tx, run.id)
-    assert now_of(db, run).kind is RunKind.FULL
+    assert (now_of(db, run).kind, now_of(db, other)) == (RunKind.FULL, other)
     claimed(db)
     with write(db) as tx:
         assert not runs.make_full(tx, run.id)
@@ -148,5 +193,5 @@ def test_a_cancelled_run_makes_room_for_the_next(db: Database) -> None:
         assert runs.cancel(tx, "alice", NOW + MINUTE) == 1
         assert runs.cancel(tx, "alice", NOW + MINUTE) == 0
     ended = now_of(db, run)
-    assert (ended.status, ended.finished_at) == (RunStatus.CANCELLED, NOW + MINUTE)
+    assert (ended.status, ended.finished_at, ended.lease_expires_at) == (RunStatus.CANCELLED, NOW + MINUTE, None)
     assert queued(db, "alice").id != run.id

@@ -3,10 +3,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from contacts_sync.errors import UnknownItem
-from contacts_sync.model import Counters, Run, RunStatus
-from contacts_sync.store import runs
+from contacts_sync.model import Counters, End, Run, RunStatus, Trigger
+from contacts_sync.store import connections, runs
 from contacts_sync.store.engine import Database, read, write
 from contacts_sync.store.run_rows import COUNTED
 from contacts_sync.store.tables import sync_runs
@@ -19,8 +20,9 @@ COLUMNS = list(sync_runs.c.keys())
 def test_an_unknown_run_is_named(db: Database) -> None:
     with read(db) as tx:
         assert runs.get(tx, 7) is None
-        with pytest.raises(UnknownItem, match="no run 7"):
+        with pytest.raises(UnknownItem, match="no run 7") as caught:
             runs.require(tx, 7)
+    assert caught.value.hint == "contacts-sync runs list"
 
 
 def test_many_runs_are_found_by_their_ids(db: Database) -> None:
@@ -104,3 +106,30 @@ def test_an_approval_is_found_by_what_it_approves(db: Database) -> None:
     with read(db) as tx:
         assert runs.approval_of(tx, 7) == approval
         assert runs.approval_of(tx, 8) is None
+
+
+def test_the_newest_ends_come_first_whoevers_they_are(db: Database) -> None:
+    runs_of = {user: running(db, user) for user in ("a", "b", "c")}
+    queued(db, "d")
+    with write(db) as tx:
+        runs.fail(tx, runs_of["a"], "w1", NOW + DAY, error_type="E", message="m", traceback=None)
+        runs.succeed(tx, runs_of["b"], "w1", NOW, contacts_sync_token=None, groups_sync_token=None, fingerprint="f")
+        runs.cancel(tx, "c", NOW)
+    newest, older = End("a", "E", NOW + DAY), End("b", None, NOW)
+    with read(db) as tx:
+        assert runs.latest_ends(tx, 9, NOW + DAY) == [newest, older]
+        assert runs.latest_ends(tx, 1, NOW + DAY) == [newest]
+        assert runs.latest_ends(tx, 1, NOW) == [older]
+
+
+def test_rows_that_somebody_edited_to_nonsense_keep_nobody_elses_from_being_read(db: Database) -> None:
+    connected(db, "alice", "bob")
+    queued(db, "alice")
+    queued(db, "bob")
+    with write(db) as tx:
+        tx.execute(text("UPDATE sync_runs SET trigger = 'whim' WHERE user_id = 'alice'"))
+        if db.path is not None:
+            tx.execute(text("UPDATE connections SET scheduled_since = 'yesterday' WHERE user_id = 'alice'"))
+    assert [run.trigger for run in claimed(db)] == [Trigger.MANUAL, Trigger.MANUAL]
+    with read(db) as tx:
+        assert [one.user_id for one in connections.every(tx)] == ["alice", "bob"]

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from contacts_sync.errors import LeaseLost, StoreUnusable
-from contacts_sync.model import Changes, Counters, Run, RunKind, RunStatus, SyncState
+from contacts_sync.model import Changes, Counters, Run, RunKind, RunStatus, SyncState, Trigger
 from contacts_sync.store import connections, contacts, runs
 from contacts_sync.store.engine import Database, Transaction, read, write
 from tests.store.given import LEASE, MINUTE, NOW, claimed, connected, now_of, person, queued, running
@@ -65,7 +65,7 @@ def test_a_worker_that_lost_its_run_can_write_nothing(
     with write(db) as tx:
         lose(tx, run)
     before = state_of(db)
-    with pytest.raises(LeaseLost), write(db) as tx:
+    with pytest.raises(LeaseLost, match="run 1 of user 'alice'"), write(db) as tx:
         attempt(tx, run)
     assert state_of(db) == before
 
@@ -259,3 +259,48 @@ def test_each_users_run_is_its_own(db: Database) -> None:
     with write(db) as tx:
         fail(tx, run)
     assert state_of(db, "bob") == SyncState("bob")
+
+
+def attach(tx: Transaction, run: Run) -> None:
+    earlier = {"now": NOW - MINUTE, "slot": "2026-03-01T02:00[UTC]", "approves_run_id": 99}
+    runs.enqueue(tx, user_id=run.user_id, kind=RunKind.FULL, trigger=Trigger.MANUAL, **earlier)  # type: ignore[arg-type]  # a dict's values
+
+
+def fire(tx: Transaction, run: Run) -> None:
+    runs.enqueue_many(tx, [runs.Wanted(run.user_id, Trigger.SCHEDULE, "2026-03-01T02:00[UTC]", NOW)], NOW)
+
+
+def renew(tx: Transaction, _run: Run) -> None:
+    assert runs.renew(tx, "w1", NOW + MINUTE, LEASE) == 1
+
+
+def release(tx: Transaction, _run: Run) -> None:
+    assert runs.release(tx, "w1", NOW) == 1
+
+
+def take_back(tx: Transaction, _run: Run) -> None:
+    assert len(runs.take_back_dead(tx, ["w1"], NOW)) == 1
+
+
+def abandon(tx: Transaction, _run: Run) -> None:
+    assert len(runs.take_back_dead(tx, ["w1"], NOW, limit_take_backs=1)) == 1
+
+
+ALL_WRITES = [*WRITES, lose_to_cancel, attach, fire, renew, release, take_back, abandon]
+
+
+@pytest.mark.parametrize("act", ALL_WRITES, ids=lambda function: function.__name__)
+def test_what_is_done_to_a_run_touches_no_other_one(db: Database, act: Callable[[Transaction, Run], None]) -> None:
+    connected(db, "bob", "carol")
+    others = [running(db, "alice")]
+    with write(db) as tx:
+        fail(tx, others[0])
+    queued(db, "bob")
+    others += claimed(db, "w2")
+    others.append(queued(db, "carol", not_before=NOW + LEASE))
+    queued(db, "alice")
+    (run,) = claimed(db)
+    before = [now_of(db, other) for other in others]
+    with write(db) as tx:
+        act(tx, run)
+    assert [now_of(db, other) for other in others] == before

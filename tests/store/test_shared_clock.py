@@ -6,7 +6,7 @@ import pytest
 
 from contacts_sync.store import runs
 from contacts_sync.store.engine import Database, read, write
-from contacts_sync.store.shared_clock import asked, compare, shared
+from contacts_sync.store.shared_clock import asked, compare, is_steady, shared
 from tests.store.given import LEASE, MINUTE, claimed, connected, queued
 
 SLOW = timedelta(minutes=5)
@@ -41,3 +41,11 @@ def test_a_slow_hosts_run_is_not_taken_back_by_a_host_whose_clock_is_right(db: D
     with write(db) as tx:
         assert runs.take_back(tx, datetime.now(UTC)) == []
         assert len(runs.take_back(tx, datetime.now(UTC) + LEASE + MINUTE)) == 1
+
+
+def test_after_the_shared_clock_was_set_nobody_counts_as_silent_for_the_time_of_a_lease(db: Database) -> None:
+    compare(db, datetime.now(UTC))
+    assert is_steady(db, LEASE)
+    compare(db, datetime.now(UTC) + timedelta(hours=8))
+    assert is_steady(db, LEASE) == is_server(db)  # a host's clock is nothing to leases that go by the server's
+    assert is_steady(db, timedelta(0))

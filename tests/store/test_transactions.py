@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from contacts_sync.errors import LeaseLost, StoreUnavailable, StoreUnusable
+from contacts_sync.errors import LeaseLost, StoreGone, StoreUnavailable, StoreUnusable
 from contacts_sync.store import dialect
 from contacts_sync.store.engine import Database, close, open_database, read, write
 
@@ -84,7 +84,7 @@ def test_nothing_is_written_to_the_ghost_of_a_deleted_store(tmp_path: Path, repl
     path.rename(tmp_path / "backup.db")
     if replaced:
         shutil.copy(tmp_path / "backup.db", path)
-    with pytest.raises(StoreUnavailable, match="moved, deleted or replaced"), write(db) as tx:
+    with pytest.raises(StoreGone, match="moved, deleted or replaced"), write(db) as tx:
         tx.execute(BUMP)
     assert path.exists() == replaced
     close(db)

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
+from psycopg import sql
 from sqlalchemy import text
 
 from contacts_sync.errors import ContactsSyncError, StoreUnavailable, StoreUnusable
-from contacts_sync.store import tables
+from contacts_sync.store import dialect, fsck, tables
 from contacts_sync.store.engine import Database, close, open_database, read, write
 from tests.postgres import Server
 from tests.store.given import person, stored
@@ -81,6 +84,21 @@ def test_a_damaged_file_is_said_to_be_damaged(tmp_path: Path) -> None:
         file.write(b"\xff" * 40 * 16_384)
     with pytest.raises(StoreUnusable, match="damaged"):
         _read_everything(f"sqlite:///{path}")
+    db = open_database(f"sqlite:///{path}")
+    with pytest.raises(StoreUnusable, match="damaged") as refused, read(db) as tx:
+        fsck.refuse_damaged(tx)
+    assert "backup" in refused.value.hint
+    close(db)
+
+
+def test_a_look_for_damage_takes_only_so_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    db = open_database(f"sqlite:///{tmp_path}/store.db", create=True)
+    stored(db, "alice", *(person(number) for number in range(300)))
+    monkeypatch.setattr(fsck, "PATIENCE_SECONDS", -1.0)
+    with read(db) as tx:
+        fsck.refuse_damaged(tx)
+        assert tx.execute(text("SELECT count(*) FROM contacts")).scalar() == 300
+    close(db)
 
 
 def _read_everything(url: str) -> None:
@@ -99,3 +117,59 @@ def test_no_message_carries_data(db: Database) -> None:
         stored(db, "alice", person(1, display_name="Secret Name"))
     assert "Secret" not in str(refused.value)
     assert "Secret" not in str(refused.value.__cause__)
+
+
+def test_who_holds_a_lock_can_be_found(postgres: Server) -> None:
+    url = postgres.new_database()
+    db = open_database(url, create=True)
+    with write(db) as other:
+        other.execute(text("LOCK TABLE store IN ACCESS EXCLUSIVE MODE"))
+        with pytest.raises(StoreUnavailable, match="lock") as refused, write(db) as tx:
+            tx.execute(text("SET LOCAL lock_timeout = '10ms'; SELECT 1 FROM store"))
+    assert "pg_stat_activity" in refused.value.hint
+    close(db)
+
+
+def test_a_role_without_rights_is_told_so(postgres: Server) -> None:
+    url = postgres.new_database()
+    close(open_database(url, create=True))
+    _role(postgres, "stranger", "LOGIN")
+    with pytest.raises(StoreUnusable, match="lacks a right"):
+        open_database(url.replace("postgres@", "stranger@"))
+
+
+def test_a_server_that_takes_no_more_connections_is_worth_another_try(postgres: Server) -> None:
+    url = postgres.new_database()
+    _role(postgres, "crowded", "LOGIN CONNECTION LIMIT 0")
+    with pytest.raises(StoreUnavailable, match="too many connections"):
+        open_database(url.replace("postgres@", "crowded@"))
+
+
+def _role(postgres: Server, name: str, options: str) -> None:
+    postgres.execute(sql.SQL("CREATE ROLE {} {}").format(sql.Identifier(name), sql.SQL(options)))
+
+
+def test_no_free_connection_is_worth_another_try(postgres: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    db = open_database(postgres.new_database(), create=True)
+    monkeypatch.setattr(db.engine.pool, "_timeout", 0.05)
+    with ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(read(db))
+        with pytest.raises(StoreUnavailable, match="all connections"), read(db):
+            pass
+    close(db)
+
+
+def test_no_wait_for_a_server_is_endless(postgres: Server) -> None:
+    db = open_database(postgres.new_database(), create=True)
+    with read(db) as tx:
+        told = {name: tx.exec_driver_sql(f"SHOW {name}").scalar() for name in dialect.POSTGRESQL_SESSION}
+        wanted = {name: str(value) for name, value in dialect.POSTGRESQL_CONNECT.items() if name != "options"}
+        driver: Any = tx.connection.dbapi_connection
+        assert driver.info.get_parameters().items() >= wanted.items()
+    assert {"keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout"} <= wanted.keys()
+    assert told == {
+        **dialect.POSTGRESQL_SESSION,
+        **dict.fromkeys(("statement_timeout", "idle_in_transaction_session_timeout"), "1min"),
+    }
+    close(db)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from psycopg import sql
 
-from contacts_sync.errors import StoreUnavailable
+from contacts_sync.errors import StoreGone, StoreUnavailable
 from contacts_sync.model import Pause
 from contacts_sync.store import nodes
 from contacts_sync.store.engine import Database, Watch, close, open_database, write
@@ -88,7 +88,7 @@ def test_a_deleted_store_is_noticed(tmp_path: Path) -> None:
     watch = Watch(db)
     wait(watch)
     (tmp_path / "store.db").unlink()
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreGone):
         wait(watch)
     watch.close()
     close(db)

@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contacts_sync.model import Group, KnownContact, KnownGroup, Page, Person
+from contacts_sync.model import ContactUpdate, Group, KnownContact, KnownGroup, Page, Person
 from contacts_sync.sync import plan
 
 
@@ -38,14 +38,14 @@ def test_an_unchanged_etag_is_not_written() -> None:
 
 def test_a_changed_etag_is_written_and_counted() -> None:
     changes = planned([row(1, "p1")], [person("p1", etag="e2")]).changes
-    assert [update.id for update in changes.updates] == [1]
+    assert changes.updates == (ContactUpdate(1, person("p1", etag="e2")),)
     assert changes.counters.contacts_updated == 1
 
 
 def test_a_previous_resource_name_moves_the_row_and_counts_as_an_update() -> None:
     moved = person("p2", source="other", previous_resource_names=("p1",))
     page = planned([row(1, "p1")], [moved], by_source=False)
-    assert [update.id for update in page.changes.updates] == [1]
+    assert page.changes.updates == (ContactUpdate(1, moved),)
     assert page.owners == {1: "p2"}
 
 
@@ -81,8 +81,13 @@ def test_an_incremental_listing_does_not_look_at_sources() -> None:
 def test_after_a_disconnect_an_equal_contact_is_refreshed_but_not_counted() -> None:
     fresh = person("p1")
     page = planned([row(1, "p1", etag=None)], [fresh], stored={1: fresh.payload})
-    assert [update.counts for update in page.changes.updates] == [False]
+    assert page.changes.updates == (ContactUpdate(1, fresh, counts=False),)
     assert page.changes.counters.contacts_updated == 0
+
+
+def test_a_contact_in_doubt_that_is_the_same_is_not_written() -> None:
+    fresh = person("p1")
+    assert planned([row(1, "p1")], [fresh], stored={1: fresh.payload}).changes.updates == ()
 
 
 def test_after_a_disconnect_a_changed_contact_counts() -> None:
@@ -91,10 +96,10 @@ def test_after_a_disconnect_a_changed_contact_counts() -> None:
 
 
 def test_doubt_falls_on_rows_without_etag_and_on_all_after_a_new_request_shape() -> None:
-    known = [row(1, "p1"), row(2, "p2", etag=None), row(3, "p3")]
+    known = [row(1, "p1"), row(2, "p2", etag=None), row(3, "p3"), row(4, "not shown")]
     people = [person("p1"), person("p2"), person("p3", etag=None)]
     assert plan.doubtful(known, people, trust_etags=True) == [2, 3]
-    assert plan.doubtful(known, people, trust_etags=False) == [1, 2, 3]
+    assert plan.doubtful(known, people, trust_etags=False) == [1, 2, 3, 4]
 
 
 def test_etags_are_no_content() -> None:

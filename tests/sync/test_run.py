@@ -8,8 +8,9 @@ from datetime import timedelta
 
 import pytest
 
+from contacts_sync.google.oauth import SCOPES
 from contacts_sync.model import Outcome, RunKind, RunStatus, Trigger
-from contacts_sync.sandbox import Account, Sandbox, faults
+from contacts_sync.sandbox import Account, Sandbox, faults, oauth
 from contacts_sync.sandbox.faults import Stage
 from contacts_sync.sandbox.rules import Where
 from contacts_sync.store import connections, nodes, runs
@@ -28,6 +29,11 @@ def _emptied(page: dict[str, object]) -> None:
 def contact_counts(outcome: Outcome) -> tuple[int, int, int]:
     counters = outcome.run.counters
     return counters.contacts_imported, counters.contacts_updated, counters.contacts_deleted
+
+
+def tokens_of(google: Sandbox, email: str) -> dict[str, object]:
+    """What the token endpoint gives for an account, as it would for any refresh."""
+    return oauth._tokens(google.world, email, SCOPES)
 
 
 def equal(desk: Desk, google: Sandbox) -> bool:
@@ -120,6 +126,16 @@ def test_labels_come_change_and_go_with_their_members(desk: Desk, google: Sandbo
     account.delete_label(doomed)
     outcome = sync(desk, "alice")
     assert (outcome.run.counters.groups_updated, outcome.run.counters.groups_deleted) == (1, 1)
+    assert equal(desk, google)
+
+
+def test_a_list_without_the_labels_that_everybody_has_is_not_believed(
+    desk: Desk, google: Sandbox, account: Account
+) -> None:
+    account.add_people(3, labels=("Team",))
+    sync(desk, "alice")
+    google.faults.add("groups", faults.edited(lambda page: page.pop("contactGroups")))
+    assert sync(desk, "alice").run.attempts == 2
     assert equal(desk, google)
 
 
@@ -218,6 +234,16 @@ def test_a_dead_grant_fails_at_once_and_pauses_only_this_user(desk: Desk, google
     assert google.count("token") == 3  # the code exchange, the preflight, and one refresh
 
 
+def test_what_google_repeats_of_our_secrets_is_not_kept(desk: Desk, google: Sandbox, account: Account) -> None:
+    account.expire_access_tokens()
+    google.faults.add("token", faults.invalid_grant(f"the client {google.client_secret} is unknown"))
+    run = sync(desk, "alice").run
+    with read(desk.db) as tx:
+        connection, state = connections.get(tx, "alice"), connections.sync_state(tx, "alice")
+    assert "the client [hidden] is unknown" in str(run.error_message)
+    assert google.client_secret not in f"{run} {connection} {state}"
+
+
 def test_one_401_is_healed_by_one_refresh(desk: Desk, google: Sandbox, account: Account) -> None:
     account.add_people(25)
     google.faults.add("people", faults.unauthenticated(), page=2)
@@ -230,6 +256,21 @@ def test_a_second_401_needs_a_new_consent(desk: Desk, google: Sandbox) -> None:
     google.faults.add("people", faults.unauthenticated(), times=None)
     assert sync(desk, "alice").run.error_type == "GrantRejected"
     assert google.count("people") == 2
+
+
+def test_another_accounts_tokens_are_refused_and_nothing_is_written(
+    desk: Desk, google: Sandbox, account: Account
+) -> None:
+    account.add_people(3)
+    sync(desk, "alice")
+    google.world.add_account("mallory@example.com").add_people(5)
+    google.faults.add("people", faults.unauthenticated())
+    google.faults.add("token", faults.edited(lambda answer: answer.update(tokens_of(google, "mallory@example.com"))))
+    before = rows(desk.db, "SELECT * FROM contacts ORDER BY id"), rows(desk.db, "SELECT * FROM oauth_tokens")
+    outcome = sync(desk, "alice")
+    assert (outcome.run.status, outcome.run.error_type) == (RunStatus.FAILED, "AccountMismatch")
+    assert (rows(desk.db, "SELECT * FROM contacts ORDER BY id"), rows(desk.db, "SELECT * FROM oauth_tokens")) == before
+    assert sync(desk, "alice").run.status is RunStatus.SUCCEEDED
 
 
 def test_a_missing_scope_needs_a_new_consent(desk: Desk, google: Sandbox) -> None:

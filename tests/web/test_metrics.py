@@ -12,8 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from contacts_sync.errors import PassingTrouble
 from contacts_sync.model import Counters, Outcome, RunKind, RunStatus, Trigger
-from contacts_sync.store import runs
-from contacts_sync.store.engine import read
+from contacts_sync.store import deliveries, runs
+from contacts_sync.store.deliveries import Level, Message
+from contacts_sync.store.engine import read, write
 from tests.store.given import connected, queued
 from tests.web.conftest import Site, now
 from tests.web.crowd import crowd
@@ -48,6 +49,16 @@ def test_users_are_counted_by_health_and_cause(site: Site) -> None:
     assert value(families, "contacts_sync_users_in_trouble", cause="needs_reauth") == 4
     assert value(families, "contacts_sync_freshness_ratio") == 0.97
     assert value(families, "contacts_sync_most_stale_seconds") > timedelta(days=3).total_seconds()
+
+
+def test_who_was_told_is_counted_and_no_series_is_missing(site: Site) -> None:
+    site.pulse.pings["failed"] += 2
+    site.pulse.hooks["timed_out"] += 1
+    families = scraped(site)
+    assert value(families, "contacts_sync_pings_total", outcome="failed") == 2
+    assert value(families, "contacts_sync_pings_total", outcome="delivered") == 0
+    assert value(families, "contacts_sync_hooks_total", outcome="timed_out") == 1
+    assert value(families, "contacts_sync_hooks_total", outcome="dropped") == 0
 
 
 def test_the_queue_shows_how_long_the_oldest_run_waits(site: Site) -> None:
@@ -123,3 +134,20 @@ def test_promtool_finds_nothing_to_say(site: Site) -> None:
         check=False,
     )
     assert (said.returncode, said.stdout + said.stderr) == (0, "")
+
+
+def test_alerts_that_wait_are_counted(site: Site) -> None:
+    with write(site.db) as tx:
+        deliveries.post(tx, Message(Level.INFO, "a title", "text"), ["json://x", "json://y"], now(), most_pending=9)
+        delivery = deliveries.claim(tx, 1, now(), timedelta(0))
+        assert delivery
+        deliveries.failed(tx, delivery, "error=503", now())
+    site.pulse.delivered(False)
+    families = scraped(site)
+    assert value(families, "contacts_sync_alerts_open") == 0
+    assert value(families, "contacts_sync_alert_deliveries_waiting", state="new") == 1
+    assert value(families, "contacts_sync_alert_deliveries_waiting", state="failing") == 1
+    assert value(families, "contacts_sync_alert_deliveries_total", outcome="failed") == 1
+    page = site.get("/").text
+    assert "1 alert could not be delivered" in page
+    assert "error=503" in page

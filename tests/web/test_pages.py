@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from html import unescape
 from urllib.parse import urlencode
 
-from contacts_sync.model import Changes, RunKind, Trigger
+from contacts_sync.model import Bounds, Changes, OwnSchedule, RunKind, Trigger
 from contacts_sync.store import connections, contacts, runs
 from contacts_sync.store.engine import write
 from tests.store.given import LEASE, connected, person
@@ -86,6 +87,15 @@ def test_a_parked_users_page_names_the_run_to_approve(either: Site) -> None:
         (mine,) = runs.claim(tx, worker_id="w", now=now(), lease=LEASE, limit=1)
         runs.fail(tx, mine, "w", now(), error_type="MassDeletion", message="9 of 9 would go", traceback=None)
     assert f"type contacts-sync runs approve {run.id}" in text_of(either.get("/user?id=alice").text)
+
+
+def test_a_users_page_says_what_the_schedule_is(either: Site) -> None:
+    connected(either.db, "alice", "bob", now=now())
+    with write(either.db) as tx:
+        own = OwnSchedule(timezone="Europe/Berlin", bounds=Bounds(timedelta(hours=1), timedelta(hours=18)))
+        connections.set_schedule(tx, "bob", own, now=now())
+    assert "the configured schedule, cron 0 2 * * *, in UTC" in text_of(either.get("/user?id=alice").text)
+    assert "adaptive, 0 quiet runs, interval 18 h, in Europe/Berlin" in text_of(either.get("/user?id=bob").text)
 
 
 def test_a_disconnected_user_is_told_so(either: Site) -> None:

@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from contacts_sync.health import words
 from contacts_sync.health.load import Minute
 from contacts_sync.health.past import Bar
-from contacts_sync.web import charts, words
+from contacts_sync.web import charts
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

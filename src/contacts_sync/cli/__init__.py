@@ -22,6 +22,7 @@ COMMANDS = {
     "status": ("status", "Show whether all is well."),
     "schedule": ("schedule", "Show and change who is synced when."),
     "runs": ("runs", "Look at the history of runs, retry, approve."),
+    "alerts": ("alerts", "See what was told, and try whether telling works."),
     "contacts": ("contacts", "Read what was synced."),
     "export": ("export", "Take a user's contacts away in a file."),
     "check": ("check", "Check configuration, store, keys and Google."),

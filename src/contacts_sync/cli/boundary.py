@@ -6,10 +6,10 @@ import io
 import json
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import pairwise
+from typing import TextIO
 
 import click
 
@@ -30,7 +30,8 @@ def run(root: click.Command, words: Sequence[str]) -> int:
     except SystemExit as end:  # click's: after a broken pipe, and after it has answered a shell's completion
         return end.code if isinstance(end.code, int) else NOBODY_LISTENS
     finally:
-        _let_go_of_stdout()
+        _let_go_of(sys.stdout)
+        _let_go_of(sys.stderr)
 
 
 def _show_what_stdout_cannot() -> None:
@@ -39,13 +40,13 @@ def _show_what_stdout_cannot() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-def _let_go_of_stdout() -> None:
+def _let_go_of(stream: TextIO) -> None:
     """What can't be written now (a closed pipe, a full disk) must not fail the interpreter's exit as well."""
     try:
-        sys.stdout.flush()
+        stream.flush()
     except OSError:
         with suppress(io.UnsupportedOperation):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _told(root: click.Command, words: Sequence[str]) -> int:
@@ -111,9 +112,15 @@ def _tell(error: ContactsSyncError, words: Sequence[str], cause: Exception) -> i
         if _wants_json(words):
             click.echo(json.dumps({"error": document(error)}))
     if _wants_traceback(words):
-        click.echo(_redacted("".join(traceback.format_exception(cause))), err=True)
+        click.echo(_traceback(cause), err=True)
     click.echo(line(error), err=True)
     return error.exit_code
+
+
+def _traceback(cause: Exception) -> str:
+    from contacts_sync.redaction import clean_lines, traceback_text
+
+    return clean_lines(traceback_text(cause))
 
 
 def _wants_json(words: Sequence[str]) -> bool:

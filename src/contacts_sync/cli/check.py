@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -49,6 +50,7 @@ def command(frame: Frame, user_id: str | None, as_json: bool) -> int:
 def _findings(frame: Frame, user_id: str | None) -> Iterator[Finding]:
     from contacts_sync.cli.check_google import google_findings
     from contacts_sync.cli.check_host import host_findings
+    from contacts_sync.cli.check_telling import telling_findings
     from contacts_sync.cli.findings import failed, looked, passed
 
     try:
@@ -60,6 +62,7 @@ def _findings(frame: Frame, user_id: str | None) -> Iterator[Finding]:
     yield looked("key", lambda: _key(config))
     if config.web.listen:
         yield looked("web", lambda: _web(config.web))
+    yield from telling_findings(config)
     yield from google_findings(config)
     yield from host_findings(config)
     with ExitStack() as stack:
@@ -95,6 +98,10 @@ def _config(config: Config) -> Finding:
     source = config.source
     if source and config.google.client_secret and _is_open_to_others(source):
         return warned("config", f"{source} holds a client secret and is readable by others", f"chmod 600 {source}")
+    if source and source.stat().st_mode & stat.S_IWGRP:
+        return warned(
+            "config", f"the group of {source} may write to it, and so choose where tokens go", f"chmod g-w {source}"
+        )
     return passed("config", str(source or "no file: defaults and environment"))
 
 
@@ -123,6 +130,7 @@ def _web(web: Web) -> str:
 
 def _in_store(config: Config, db: Database, user_id: str | None) -> Iterator[Finding]:
     from contacts_sync.cli.check_store import needs_no_client, store_findings, user_finding
+    from contacts_sync.cli.check_telling import ping_finding
     from contacts_sync.cli.findings import passed
     from contacts_sync.cli.frame import linked
     from contacts_sync.oauth_client import has_client
@@ -132,6 +140,7 @@ def _in_store(config: Config, db: Database, user_id: str | None) -> Iterator[Fin
         with read(db) as tx:
             linked(tx, user_id)
     yield from store_findings(config, db)
+    yield from ping_finding(config, db)
     if not has_client(config) and needs_no_client(config, db):
         yield passed("credentials", "no OAuth client, and none is needed: all users have service accounts")
     elif not has_client(config):

@@ -10,11 +10,12 @@ from pathlib import Path
 from contacts_sync.cli.findings import Finding, Level, passed, warned
 from contacts_sync.config import Config
 from contacts_sync.errors import StoreUnusable
+from contacts_sync.health.disk import LITTLE, MAKE_ROOM, TOO_LITTLE, told
 from contacts_sync.store.dialect import file_of, parse_url
+from contacts_sync.store.file import open_to_others
 
 UNIT = "contacts-sync.service"
 PROPERTIES = ("LoadState", "ActiveState", "SubState", "UnitFileState", "Result")
-LITTLE, TOO_LITTLE = 500_000_000, 50_000_000  # bytes; a full sync of 25,000 contacts needs about 100 MB
 PATIENCE_SECONDS = 5
 BOOTED = Path("/run/systemd/system")  # there if systemd runs this host: sd_booted(3)
 
@@ -27,16 +28,17 @@ def host_findings(config: Config) -> Iterator[Finding]:
         return  # said where the store is looked at
     if path is not None and path.parent.exists():
         yield disk(path.parent, shutil.disk_usage(path.parent).free)
+    if path is not None and path.exists() and (mode := open_to_others(path)):
+        yield warned("file", f"others may read or write all contacts: {path} has mode {mode}", f"chmod 600 {path}*")
     if BOOTED.exists() and (systemctl := shutil.which("systemctl")):
         yield from unit(_shown(systemctl))
 
 
 def disk(directory: Path, free: int) -> Finding:
     """What `free` bytes mean for the store's directory."""
-    told = f"{free / 1e9:.1f} GB free in {directory}"
     if free >= LITTLE:
-        return passed("disk", told)
-    return Finding("disk", Level.WARN if free >= TOO_LITTLE else Level.FAIL, told, "make room: the store grows there")
+        return passed("disk", told(directory, free))
+    return Finding("disk", Level.WARN if free >= TOO_LITTLE else Level.FAIL, told(directory, free), MAKE_ROOM)
 
 
 def unit(shown: Mapping[str, str]) -> Iterator[Finding]:
@@ -44,16 +46,16 @@ def unit(shown: Mapping[str, str]) -> Iterator[Finding]:
     if shown.get("LoadState") != "loaded":
         return
     state = shown.get("ActiveState", "unknown")
-    told = f"{UNIT} is {state} ({shown.get('SubState', '')}), {shown.get('UnitFileState', '')}"
+    state_told = f"{UNIT} is {state} ({shown.get('SubState', '')}), {shown.get('UnitFileState', '')}"
     if state == "failed":
         hint = f"journalctl -u {UNIT} -e, then: systemctl restart {UNIT}"
-        yield Finding("systemd", Level.FAIL, f"{told}, result {shown.get('Result', '')}", hint)
+        yield Finding("systemd", Level.FAIL, f"{state_told}, result {shown.get('Result', '')}", hint)
     elif state not in ("active", "reloading", "activating"):
-        yield warned("systemd", told, f"systemctl start {UNIT}")
+        yield warned("systemd", state_told, f"systemctl start {UNIT}")
     elif shown.get("UnitFileState") == "disabled":
-        yield warned("systemd", f"{told}: it won't start at boot", f"systemctl enable {UNIT}")
+        yield warned("systemd", f"{state_told}: it won't start at boot", f"systemctl enable {UNIT}")
     else:
-        yield passed("systemd", told)
+        yield passed("systemd", state_told)
 
 
 def _shown(systemctl: str) -> dict[str, str]:

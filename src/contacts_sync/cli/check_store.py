@@ -11,13 +11,14 @@ from contacts_sync.cli.findings import Finding, Level, failed, looked, passed, w
 from contacts_sync.cli.frame import now
 from contacts_sync.cli.hands import daemon_lives
 from contacts_sync.cli.output import instant
-from contacts_sync.cli.timing import default_schedule, next_run
+from contacts_sync.cli.timing import default_schedule
 from contacts_sync.config import Config
+from contacts_sync.daemon.agenda import next_run
 from contacts_sync.daemon.liveness import alive
 from contacts_sync.daemon.reconcile import effective
 from contacts_sync.errors import KeyProblem, UnreadableGrant, typed
 from contacts_sync.model import ConnectionStatus, SealedGrant
-from contacts_sync.store import connections, migrate, nodes, runs, shared_clock
+from contacts_sync.store import connections, deliveries, interval_schedules, migrate, nodes, runs, shared_clock
 from contacts_sync.store.engine import Database, read
 from contacts_sync.sync.desk import Desk
 from contacts_sync.sync.livecheck import try_grant
@@ -35,6 +36,7 @@ def store_findings(config: Config, db: Database) -> Iterator[Finding]:
     yield _daemon(config, db)
     yield from _queue(config, db)
     yield from _project(db)
+    yield from _undelivered(db)
 
 
 def needs_no_client(config: Config, db: Database) -> bool:
@@ -99,11 +101,19 @@ def _schedules(config: Config, db: Database) -> Finding:
     at, default = now(), default_schedule(config)
     with read(db) as tx:
         known = [one for one in connections.every(tx) if one.status is ConnectionStatus.CONNECTED]
-    planned = {one.user_id: next_run(one, effective(one, default), at, config) for one in known}
-    broken = [user for user, (_, why) in planned.items() if why is not None]
+        intervals = interval_schedules.every(tx)
+    spread = config.schedule.spread
+    planned = {
+        one.user_id: next_run(one, effective(one, default), intervals.get(one.user_id), at, spread) for one in known
+    }
+    odd = [user for user, (_, why) in planned.items() if why is not None]
+    broken = [user for user in odd if planned[user][0] is None]
     if broken:
         hint = f"contacts-sync schedule set --cron '0 2 * * *' {typed(broken[0])}"
         return Finding("schedules", Level.FAIL, f"{_names(broken)} will never be due", hint)
+    if odd:
+        hint = f"contacts-sync schedule set --cron '0 2 * * *' --timezone UTC {typed(odd[0])}"
+        return warned("schedules", f"{_names(odd)} have a time zone that isn't known here: UTC holds instead", hint)
     first = min((due for due, _ in planned.values() if due is not None), default=None)
     return passed(
         "schedules", f"{len(planned)} users have a next run, the first at {instant(first)}" if first else "none"
@@ -138,6 +148,15 @@ def _project(db: Database) -> Iterator[Finding]:
         pause = nodes.pause(tx)
     if pause is not None:
         yield Finding("project", Level.FAIL, pause.message, pause.hint)
+
+
+def _undelivered(db: Database) -> Iterator[Finding]:
+    """Messages that were tried in vain."""
+    with read(db) as tx:
+        waiting = deliveries.backlog(tx)
+    if waiting.failing:
+        told = f"{waiting.failing} undelivered since {instant(waiting.since)}: {waiting.error}"
+        yield warned("deliveries", told, "contacts-sync alerts test")
 
 
 def user_finding(desk: Desk, user_id: str) -> Finding:

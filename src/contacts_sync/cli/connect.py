@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from contacts_sync.cli.frame import Frame, json_option, now, open_desk, optional_user_argument, pass_frame
+from contacts_sync.cli.schedule_words import ScheduleWords, schedule_options
 from contacts_sync.errors import InvalidUsage
 
 if TYPE_CHECKING:
     from contacts_sync.config import Config
-    from contacts_sync.model import Account, Connection, Grant, Run
+    from contacts_sync.model import Account, Connection, Grant, OwnSchedule, Run
     from contacts_sync.store.engine import Database
     from contacts_sync.sync.desk import Desk
-
-NewSchedule = tuple[str | None, str | None]
 
 
 @click.command("connect")
 @optional_user_argument
-@click.option("--cron", help='The user\'s own schedule, standard crontab: "30 3 * * *".')
-@click.option("--timezone", help="The schedule's time zone: Europe/Berlin.")
+@schedule_options
 @click.option("--no-browser", is_flag=True, help="Only print the authorization URL.")
 @click.option("--timeout", default="300s", show_default=True, help="How long to wait for the consent.")
 @click.option("--redirect-port", type=click.IntRange(0, 65535), default=0, help="A fixed port, for ssh -L.")
@@ -38,8 +37,7 @@ NewSchedule = tuple[str | None, str | None]
 def command(
     frame: Frame,
     user_id: str | None,
-    cron: str | None,
-    timezone: str | None,
+    words: ScheduleWords,
     no_browser: bool,
     timeout: str,
     redirect_port: int,
@@ -68,16 +66,16 @@ def command(
     ways.refuse_contradictions()
     patience = patience_of(timeout)
     config = frame.config()
-    _new_schedule(config, None, cron, timezone)  # words that can't be right must not make a store
+    words.check(config)  # words that can't be right must not make a store
     key = _service_account_key(config, key_path)
     with frame.store(config, create=True) as db:
         desk = open_desk(config, db)
         if csv_path and key:
-            wanted = None if cron is None and timezone is None else (cron, timezone)
-            return connect_all(desk, Path(csv_path), key, wanted, switch_account=switch_account, as_json=as_json)
+            schedule_of = partial(words.schedule_of, config=config)
+            return connect_all(desk, Path(csv_path), key, schedule_of, switch_account=switch_account, as_json=as_json)
         user = user_id or ""
-        known = _known(db, user)
-        schedule = _new_schedule(config, known, cron, timezone)
+        known, present = _known(db, user)
+        schedule = words.schedule_of(user, present, config)
         hint = known.google_account if known and not switch_account else None
         if key:
             grant = delegated(desk.transport, desk.oauth, key, subject or "", now=now())
@@ -133,36 +131,16 @@ def _service_account_key(config: Config, key_path: str | None) -> str | None:
     return read_key(Path(key_path))
 
 
-def _known(db: Database, user_id: str) -> Connection | None:
+def _known(db: Database, user_id: str) -> tuple[Connection | None, OwnSchedule | None]:
     from contacts_sync.store import connections
     from contacts_sync.store.engine import read
 
     with read(db) as tx:
-        return connections.get(tx, user_id)
-
-
-def _new_schedule(
-    config: Config, known: Connection | None, cron: str | None, timezone: str | None
-) -> NewSchedule | None:
-    """The user's schedule from now on, None where nothing about it was said; what isn't given stays as it is.
-
-    Raises `InvalidUsage` for one that can't be.
-    """
-    from contacts_sync.timetable import compile_schedule
-
-    if cron is None and timezone is None:
-        return None
-    own_cron = cron if cron is not None or known is None else known.cron
-    own_timezone = timezone if timezone is not None or known is None else known.timezone
-    compile_schedule(
-        config.schedule.cron if own_cron is None else own_cron,
-        config.schedule.timezone if own_timezone is None else own_timezone,
-    )
-    return own_cron, own_timezone
+        return connections.get(tx, user_id), connections.own_schedule(tx, user_id)
 
 
 def _store(
-    desk: Desk, user_id: str, grant: Grant, schedule: NewSchedule | None, *, switch_account: bool
+    desk: Desk, user_id: str, grant: Grant, schedule: OwnSchedule | None, *, switch_account: bool
 ) -> tuple[Connection, Run]:
     """Find out whose grant it is, store it, queue the full sync. Raises what `sync.connecting.connect` raises."""
     from contacts_sync.cli.frame import linked
@@ -184,7 +162,7 @@ def _consenting(desk: Desk, grant: Grant) -> Account:
 
     try:
         return oauth.account(desk.transport, desk.oauth, grant)
-    except ContactsSyncError:
+    except (ContactsSyncError, KeyboardInterrupt):
         oauth.revoke_quietly(desk.transport, desk.oauth, grant)
         raise
 
@@ -203,18 +181,23 @@ def _warn_of_testing(grant: Grant) -> None:
 def _tell(config: Config, db: Database, connection: Connection, run: Run, *, as_json: bool) -> None:
     from contacts_sync.cli.hands import daemon_lives
     from contacts_sync.cli.output import instant, print_json, say
-    from contacts_sync.cli.timing import default_schedule, next_run
+    from contacts_sync.cli.timing import default_schedule
+    from contacts_sync.daemon.agenda import in_words, next_run
     from contacts_sync.daemon.reconcile import effective
     from contacts_sync.errors import typed
+    from contacts_sync.store import interval_schedules
+    from contacts_sync.store.engine import read
 
     user, account = connection.user_id, connection.google_account
     if as_json:
         print_json({"event": "connected", "user_id": user, "google_account": account, "run_id": run.id})
         return
     schedule = effective(connection, default_schedule(config))
-    at, _ = next_run(connection, schedule, now(), config)
+    with read(db) as tx:
+        at_intervals = interval_schedules.get(tx, user)
+    at, _ = next_run(connection, schedule, at_intervals, now(), config.schedule.spread)
     say(f"{user} is connected to {account}; a full sync is queued (run {run.id})")
-    say(f"from now on: {schedule.cron} in {schedule.timezone}, first at {instant(at)}")
+    say(f"from now on: {in_words(connection, schedule, at_intervals)}, in {schedule.timezone}, first at {instant(at)}")
     if daemon_lives(config, db):
         say(f"next: nothing, the daemon syncs; contacts-sync status {typed(user)} shows how it goes")
     else:

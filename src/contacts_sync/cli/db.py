@@ -71,12 +71,11 @@ def backup(frame: Frame, path: str, force: bool, as_json: bool) -> None:
     Example: contacts-sync db backup --force /var/backups/contacts-sync.db
     """
     from contacts_sync.cli.output import print_json, say
-    from contacts_sync.errors import ExportRefused
+    from contacts_sync.cli.targets import refuse_target
     from contacts_sync.store.backup import back_up
 
     target = Path(path)
-    if target.exists() and not force:
-        raise ExportRefused(f"{target} exists already", hint="choose another file, or add --force")
+    refuse_target(target, force=force)
     with frame.store(frame.config()) as db:
         size = back_up(db, target)
     if as_json:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from contacts_sync.cli.frame import Frame, json_option, optional_user_argument, pass_frame
+from contacts_sync.cli.targets import refuse_target
 from contacts_sync.errors import ExportRefused, InvalidUsage, UnknownUser
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def command(
             return
         target = Path(output) if output and output != "-" else None
         if target is not None:
-            _refuse_existing(target, force=force)
+            refuse_target(target, force=force)
         content = _content(db, user_id or "", form)
     if target is None:
         _print(content)
@@ -72,7 +73,7 @@ def _export_all(db: Database, form: str, directory: Path, *, force: bool, as_jso
         users = sorted(user for user, contacts in connections.contact_counts(tx).items() if contacts)
     targets = {user: directory / f"{file_stem(user)}.{SUFFIXES[form]}" for user in users}
     for target in targets.values():
-        _refuse_existing(target, force=force)
+        refuse_target(target, force=force)
     _make(directory)
     with advancing("exporting") as show:
         for number, (user, target) in enumerate(targets.items(), 1):
@@ -98,14 +99,11 @@ def file_stem(user_id: str) -> str:
     return f"{name[:LONGEST_NAME]}~{sha256(user_id.encode()).hexdigest()[:16]}"
 
 
-def _refuse_existing(target: Path, *, force: bool) -> None:
-    if target.exists() and not force:
-        raise ExportRefused(f"{target} exists already", hint="choose another --output, or add --force")
-
-
 def _make(directory: Path) -> None:
+    from contacts_sync.new_file import make_directories
+
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directories(directory)
     except OSError as error:
         raise ExportRefused(f"{directory} can't be made: {error.strerror}", hint="choose another --output") from None
 

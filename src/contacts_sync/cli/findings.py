@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from contacts_sync.errors import ContactsSyncError
+from contacts_sync.logs import redacted
 
 
 class Level(StrEnum):
@@ -46,7 +47,7 @@ class Finding:
 
     @property
     def _told(self) -> str:
-        return f"{self.message} (next: {self.hint})" if self.hint else self.message
+        return redacted(f"{self.message} (next: {self.hint})" if self.hint else self.message)
 
 
 def passed(name: str, message: str) -> Finding:

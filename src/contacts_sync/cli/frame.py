@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -78,6 +79,8 @@ class Frame:
         from contacts_sync.store.engine import close, open_database
 
         db = open_database(config.database.url, create=create, upgrade=upgrade)
+        if db.path is not None:
+            warn_as_root(db.path.stat().st_uid, os.geteuid())
         try:
             yield db
         finally:
@@ -87,6 +90,25 @@ class Frame:
         from contacts_sync import logs
 
         logs.configure(level=level, format=form, stream=sys.stderr)
+
+
+def warn_as_root(owner: int, euid: int) -> None:
+    """Root can do everything to a store of another user's, and that user perhaps nothing with what is made then."""
+    from contacts_sync.cli.output import warn
+
+    if euid == 0 and owner != 0:
+        name = _name_of(owner)
+        told = f"warning: this is root, but the store is {name}'s, who may not reach what root makes"
+        warn(f"{told} (next: sudo -u {shlex.quote(name)} contacts-sync …)")
+
+
+def _name_of(uid: int) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"#{uid}"
 
 
 pass_frame = click.make_pass_decorator(Frame)
@@ -103,6 +125,17 @@ def user_argument(function: Function) -> Function:
         "user_id",
         metavar="USER",
         callback=lambda _, __, value: checked_user_id(value),
+        shell_complete=users_beginning,
+    )(function)
+
+
+def users_argument(function: Function) -> Function:
+    """Any number of user ids, each once."""
+    return click.argument(
+        "user_ids",
+        metavar="USER...",
+        nargs=-1,
+        callback=lambda _, __, values: tuple(dict.fromkeys(checked_user_id(value) for value in values)),
         shell_complete=users_beginning,
     )(function)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +16,15 @@ from contacts_sync.cli.output import note, print_json, say, warn
 from contacts_sync.cli.progress import advancing
 from contacts_sync.errors import ContactsSyncError, InvalidUsage, UnreadableGrant
 from contacts_sync.google.service_account import delegated
-from contacts_sync.model import Account, Connection, ConnectionStatus
+from contacts_sync.model import Account, Connection, ConnectionStatus, OwnSchedule
 from contacts_sync.store import connections
 from contacts_sync.store.engine import read
-from contacts_sync.sync.connecting import NewSchedule, connect
+from contacts_sync.sync.connecting import connect
 from contacts_sync.sync.desk import Desk
 
 HEADING = ("user", "subject")
 FAILED = 1
+ScheduleOf = Callable[[str, OwnSchedule | None], OwnSchedule | None]
 AT_ONCE = 8  # lines: each waits for Google most of its time
 
 
@@ -54,17 +55,18 @@ class Result:
 
 
 def connect_all(
-    desk: Desk, path: Path, key: str, schedule: NewSchedule | None, *, switch_account: bool, as_json: bool
+    desk: Desk, path: Path, key: str, schedule_of: ScheduleOf, *, switch_account: bool, as_json: bool
 ) -> int:
     """Connect the users of a file by a service account; the answer is the exit code.
 
-    Those who are connected to that account by that key already are left as they are, unless a schedule is given.
+    Those who are connected to that account by that key already are left as they are, unless `schedule_of` a user,
+    asked with the present schedule, tells another one.
     Raises `InvalidUsage` for a file that can't be read.
     """
     lines = list(_checked_once(_lines(path)))
     told: Counter[str] = Counter()
     with ThreadPoolExecutor(AT_ONCE) as pool, advancing("connecting") as show:
-        for result in pool.map(lambda one: _result(desk, one, key, schedule, switch_account=switch_account), lines):
+        for result in pool.map(lambda one: _result(desk, one, key, schedule_of, switch_account=switch_account), lines):
             told[result.event] += 1
             _tell(result, as_json=as_json)
             show(told.total(), len(lines))
@@ -107,10 +109,12 @@ def _checked_once(lines: Iterable[Line]) -> Iterator[Line]:
             yield one
 
 
-def _result(desk: Desk, line_: Line, key: str, schedule: NewSchedule | None, *, switch_account: bool) -> Result:
+def _result(desk: Desk, line_: Line, key: str, schedule_of: ScheduleOf, *, switch_account: bool) -> Result:
     if line_.problem is not None:
         return Result(line_, error=line_.problem)
     try:
+        with read(desk.db) as tx:
+            schedule = schedule_of(line_.user_id, connections.own_schedule(tx, line_.user_id))
         if schedule is None and _is_as_wanted(desk, line_, key):
             return Result(line_)
         grant = delegated(desk.transport, desk.oauth, key, line_.subject, now=now())

@@ -9,7 +9,10 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
+from contacts_sync.alerts.command import Ending
+from contacts_sync.alerts.hooks import Hooks
 from contacts_sync.cli.frame import now, open_desk
+from contacts_sync.cli.output import warn
 from contacts_sync.config import Config
 from contacts_sync.daemon.liveness import alive
 from contacts_sync.daemon.workers import run_here
@@ -38,6 +41,7 @@ class Hands:
         self._desk = None if daemon_lives(config, db) else self._laid_out()
         self._worker: threading.Thread | None = None
         self._trouble: Exception | None = None
+        self._hooks = Hooks(config.hooks)
 
     def __enter__(self) -> Self:
         return self
@@ -49,6 +53,18 @@ class Hands:
             self._desk.stop.set()
         if self._worker is not None:
             self._worker.join()
+        if kind is None:
+            self._hooks.finish(self._config.daemon.shutdown_grace)
+        else:
+            self._hooks.close()
+        self._warn_of_hooks()
+
+    def _warn_of_hooks(self) -> None:
+        """A hook's failure is nobody else's, but whoever typed the command should know."""
+        bad = {name: count for name, count in self._hooks.tally.items() if name != Ending.SUCCEEDED}
+        if bad:
+            told = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sorted(bad.items()))
+            warn(f"hooks: {told}; contacts-sync --log-level warning run-now … tells why")
 
     def see_to(self, run_ids: Collection[int]) -> None:
         """Have these runs carried out: by the daemon, or by a thread here. To be called again and again.
@@ -77,7 +93,7 @@ class Hands:
 
     def _work(self, desk: Desk, run_ids: Collection[int]) -> None:
         try:
-            run_here(desk, run_ids)
+            run_here(desk, run_ids, self._hooks.ran)
         except Exception as error:  # noqa: BLE001  (the end of a thread: the main one raises it)
             self._trouble = error
 

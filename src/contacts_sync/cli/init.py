@@ -46,12 +46,12 @@ def command(frame: Frame, as_json: bool) -> None:
 def _written(path: Path, text: str) -> bool:
     """True if the file is new. Raises `ConfigurationError`."""
     from contacts_sync.errors import ConfigurationError
-    from contacts_sync.new_file import write_new
+    from contacts_sync.new_file import make_directories, write_new
 
     if path.exists():
         return False
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directories(path.parent)
         write_new(path, text)
     except OSError as error:
         raise ConfigurationError(
@@ -64,6 +64,7 @@ def _key_made(config: Config, db: Database) -> bool:
     """True if the key file is new. Raises `KeyProblem` rather than put a new key in the place of a lost one."""
     from contacts_sync import vault
     from contacts_sync.errors import KeyProblem
+    from contacts_sync.new_file import make_directories
     from contacts_sync.store import connections
     from contacts_sync.store.engine import read
 
@@ -77,7 +78,7 @@ def _key_made(config: Config, db: Database) -> bool:
             f"there is no key file {path}, but the store holds the sealed tokens of {sealed} users",
             hint="put it back; if it is lost, `contacts-sync key generate` makes one: connect each user again",
         )
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_directories(path.parent)
     vault.write_key_file(path)
     return True
 

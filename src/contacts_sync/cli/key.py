@@ -44,7 +44,7 @@ def rotate(frame: Frame, as_json: bool) -> None:
     from contacts_sync import vault
     from contacts_sync.cli.output import print_json, say, warn
     from contacts_sync.cli.progress import advancing
-    from contacts_sync.errors import KeyProblem
+    from contacts_sync.errors import KeyProblem, typed
     from contacts_sync.sync.rotation import rotate_all
 
     config = frame.config()
@@ -52,7 +52,7 @@ def rotate(frame: Frame, as_json: bool) -> None:
     with frame.store(config) as db, advancing("sealing") as show:
         rotated = rotate_all(db, keys, show)
     for user_id in rotated.unreadable:
-        warn(f"no key opens the tokens of {user_id}: contacts-sync connect {user_id}")
+        warn(f"no key opens the tokens of {user_id}: contacts-sync connect {typed(user_id)}")
     if as_json:
         print_json({"rotated": rotated.resealed, "unreadable": list(rotated.unreadable)})
     else:

@@ -34,7 +34,7 @@ def note_for(
     if (common := _common(closed, pause, user)) is not None:
         return common
     if broken is not None:
-        return f"never due: {broken}; next: contacts-sync schedule set --cron '0 2 * * *' {user}"
+        return f"{broken}; next: contacts-sync schedule set --cron '0 2 * * *' {user}"
     if active is not None:
         return _waits(active, user, daemon=daemon, now=now)
     return _stopped(latest, user) if latest is not None else None

@@ -5,25 +5,19 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import click
 
+from contacts_sync.documents import instant as instant  # noqa: PLC0414  (commands have all their output from here)
 from contacts_sync.redaction import clean
-
-SECONDS = len("2026-03-01T02:00:00")
 
 
 def print_json(document: Any) -> None:
     """One JSON document, pure ASCII, so that nothing in it can steer a terminal; written at once."""
     click.echo(json.dumps(document, ensure_ascii=True))
     sys.stdout.flush()
-
-
-def instant(value: datetime | None) -> str | None:
-    """ISO 8601 in UTC with Z, to the second."""
-    return f"{value.astimezone(UTC).isoformat()[:SECONDS]}Z" if value is not None else None
 
 
 def say(text: str = "") -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from contacts_sync.cli.boundary import document, line
 from contacts_sync.cli.output import instant, print_json, say, warn
-from contacts_sync.cli.shapes import run_document, run_line
+from contacts_sync.cli.shapes import run_line
+from contacts_sync.documents import run_document
 from contacts_sync.errors import (
     ContactsSyncError,
     GrantRejected,

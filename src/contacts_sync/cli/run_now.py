@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from contacts_sync.cli.frame import Frame, checked_user_id, json_option, pass_frame, users_beginning
+from contacts_sync.cli.frame import Frame, json_option, pass_frame, users_argument
 from contacts_sync.errors import InvalidUsage
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command("run-now")
-@click.argument("user_ids", metavar="USER...", nargs=-1, shell_complete=users_beginning)
+@users_argument
 @click.option("--all", "everybody", is_flag=True, help="Every connected user.")
 @click.option("--failed", is_flag=True, help="Every connected user whose latest run failed.")
 @click.option("--full", is_flag=True, help="Read everything again.")
@@ -43,11 +43,10 @@ def command(
 
     if sum((bool(user_ids), everybody, failed)) != 1:
         raise InvalidUsage("say whom to sync: USER..., --all or --failed", hint="contacts-sync run-now --help")
-    named = list(dict.fromkeys(checked_user_id(user_id) for user_id in user_ids))
     config = frame.config()
     with frame.store(config) as db:
         with read(db) as tx:
-            users = named or _chosen(tx, failed=failed)
+            users = list(user_ids) or _chosen(tx, failed=failed)
         kind = RunKind.FULL if full else RunKind.INCREMENTAL
         return carry_out(config, db, Order(dict.fromkeys(users, kind), Trigger.MANUAL, wait=wait, as_json=as_json))
 

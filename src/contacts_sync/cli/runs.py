@@ -43,7 +43,7 @@ def list_runs(frame: Frame, user_id: str | None, status: str | None, limit: int,
     Example: contacts-sync runs list --status failed
     """
     from contacts_sync.cli.output import print_json, print_table
-    from contacts_sync.cli.shapes import run_document
+    from contacts_sync.documents import run_document
     from contacts_sync.model import RunStatus
     from contacts_sync.store import runs
     from contacts_sync.store.engine import read
@@ -75,7 +75,7 @@ def show(frame: Frame, run_id: int, as_json: bool) -> None:
     Example: contacts-sync runs show 17
     """
     from contacts_sync.cli.output import print_fields, print_json, say
-    from contacts_sync.cli.shapes import run_document
+    from contacts_sync.documents import run_document
     from contacts_sync.store import runs
     from contacts_sync.store.engine import read
 
@@ -126,7 +126,7 @@ def approve(frame: Frame, run_id: int, as_json: bool) -> None:
     """
     from contacts_sync.cli.again import approved
     from contacts_sync.cli.output import print_json, say
-    from contacts_sync.cli.shapes import run_document
+    from contacts_sync.documents import run_document
     from contacts_sync.errors import typed
     from contacts_sync.store.engine import write
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,24 +16,28 @@ from contacts_sync.cli.frame import (
     optional_user_argument,
     pass_frame,
     user_argument,
+    users_argument,
 )
+from contacts_sync.cli.schedule_explain import command as explain
+from contacts_sync.cli.schedule_plan import command as plan
+from contacts_sync.cli.schedule_preview import command as preview
+from contacts_sync.cli.schedule_words import HINT, WAYS, ScheduleWords, schedule_options
 from contacts_sync.errors import InvalidUsage
 
 if TYPE_CHECKING:
     from contacts_sync.config import Config
-    from contacts_sync.model import Connection, Schedule
-    from contacts_sync.store.engine import Transaction
-    from contacts_sync.timetable import Slot
-
-FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2199, 12, 31)
-FARTHEST = timedelta(days=2)  # no wall time is farther than this from the same wall time in UTC
-
-NewSchedule = tuple[str | None, str | None]
+    from contacts_sync.model import Connection, IntervalSchedule
+    from contacts_sync.store.engine import Database, Transaction
 
 
 @click.group("schedule")
 def command() -> None:
     """Show and change who is synced when."""
+
+
+command.add_command(explain)
+command.add_command(plan)
+command.add_command(preview)
 
 
 # -- show
@@ -56,7 +59,8 @@ def show(frame: Frame, user_id: str | None, as_json: bool) -> None:
     config = frame.config()
     with frame.store(config) as db, read(db) as tx:
         found = _scheduled(tx) if user_id is None else [linked(tx, user_id)]
-    _tell([_row(connection, config) for connection in found], as_json=as_json)
+        rows = _rows(tx, found, config)
+    _tell(rows, as_json=as_json)
 
 
 def _scheduled(tx: Transaction) -> list[Connection]:
@@ -66,21 +70,30 @@ def _scheduled(tx: Transaction) -> list[Connection]:
     return [one for one in connections.every(tx) if one.status is not ConnectionStatus.DISCONNECTED]
 
 
-def _row(connection: Connection, config: Config) -> dict[str, Any]:
+def _rows(tx: Transaction, found: Sequence[Connection], config: Config) -> list[dict[str, Any]]:
+    from contacts_sync.store import interval_schedules
+
+    if len(found) == 1:
+        user = found[0].user_id
+        return [_row(found[0], interval_schedules.get(tx, user), config)]
+    at_intervals = interval_schedules.every(tx)
+    return [_row(connection, at_intervals.get(connection.user_id), config) for connection in found]
+
+
+def _row(connection: Connection, at_intervals: IntervalSchedule | None, config: Config) -> dict[str, Any]:
     """A user's schedule as JSON shows it, with the next run in UTC and on the clock of the schedule's zone."""
     from contacts_sync.cli.output import instant
-    from contacts_sync.cli.timing import default_schedule, in_zone, next_run
+    from contacts_sync.cli.timing import default_schedule, in_zone, schedule_document
+    from contacts_sync.daemon.agenda import next_run
     from contacts_sync.daemon.reconcile import effective
 
     schedule = effective(connection, default_schedule(config))
-    at, broken = next_run(connection, schedule, now(), config)
+    at, broken = next_run(connection, schedule, at_intervals, now(), config.schedule.spread)
     return {
-        "user_id": connection.user_id,
-        "cron": schedule.cron,
-        "timezone": schedule.timezone,
+        **schedule_document(connection, schedule, at_intervals),
         "next_run_at": instant(at),
         "next_run_local": in_zone(at, schedule.timezone) if at else None,
-        "note": None if at else broken or "paused until the user consents again",
+        "note": broken if at else broken or "paused until the user consents again",
     }
 
 
@@ -90,34 +103,71 @@ def _tell(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
         print_json({"schedules": rows})
         return
-    columns = ("user", "cron", "timezone", "next run (UTC)", "next run (local)")
-    cells = [(*list(row.values())[:4], row["next_run_local"] or row["note"]) for row in rows]
+    columns = ("user", "schedule", "timezone", "next run (UTC)", "next run (local)")
+    cells = [
+        (row["user_id"], _in_short(row), row["timezone"], row["next_run_at"], row["next_run_local"] or row["note"])
+        for row in rows
+    ]
     print_table(columns, cells)
+
+
+def _in_short(row: dict[str, Any]) -> str:
+    """`30 3 * * *`, `every 36h`, `adaptive, now 12h`."""
+    if row["interval"] is None:
+        return str(row["cron"])
+    return f"every {row['interval']}" if row["kind"] == "every" else f"adaptive, now {row['interval']}"
 
 
 # -- set, reset
 
 
 @command.command("set")
-@user_argument
-@click.option("--cron", required=True, help='Standard crontab: "30 3 * * *".')
-@click.option("--timezone", help="An IANA name; default: the user's present one, else the configured one.")
+@users_argument
+@click.option("--all", "everybody", is_flag=True, help="Everybody who isn't disconnected.")
+@schedule_options
 @json_option
 @pass_frame
-def set_(frame: Frame, user_id: str, cron: str, timezone: str | None, as_json: bool) -> None:
-    """Give USER a schedule of its own.
+def set_(frame: Frame, user_ids: tuple[str, ...], everybody: bool, words: ScheduleWords, as_json: bool) -> None:
+    """Give each USER a schedule of its own.
 
-    Example: contacts-sync schedule set alice --cron "30 3 * * *" --timezone Europe/Berlin
+    \b
+    Examples: contacts-sync schedule set alice --cron "30 3 * * *" --timezone Europe/Berlin
+              contacts-sync schedule set --all --off-hours
+              contacts-sync schedule set alice bob --every 6h
     """
-    from contacts_sync.timetable import compile_schedule
+    if bool(user_ids) == everybody:
+        raise InvalidUsage("whose schedule? give USERs, or --all", hint=HINT)
+    if not words.names_way:
+        raise InvalidUsage(f"which schedule? give one of {', '.join(WAYS)}", hint=HINT)
+    from contacts_sync.store.chunks import chunks
 
     config = frame.config()
-    compile_schedule(cron, config.schedule.timezone if timezone is None else timezone)
+    words.check(config)
+    with frame.store(config) as db:
+        rows = [row for users in chunks(_chosen(db, user_ids)) for row in _give(db, users, words, config)]
+    _tell(rows, as_json=as_json)
 
-    def changed(present: Connection) -> NewSchedule:
-        return cron, present.timezone if timezone is None else timezone
 
-    _change(frame, config, user_id, changed, as_json=as_json)
+def _chosen(db: Database, user_ids: Sequence[str]) -> list[str]:
+    """The users as named, or everybody. Raises `UnknownUser` before anybody's schedule is changed."""
+    from contacts_sync.store.engine import read
+
+    with read(db) as tx:
+        if not user_ids:
+            return [one.user_id for one in _scheduled(tx)]
+        return [linked(tx, user).user_id for user in dict.fromkeys(user_ids)]
+
+
+def _give(db: Database, users: Sequence[str], words: ScheduleWords, config: Config) -> list[dict[str, Any]]:
+    from contacts_sync.model import OwnSchedule
+    from contacts_sync.store import connections
+    from contacts_sync.store.engine import write
+
+    with write(db, durable=True) as tx:
+        for user in users:
+            own = words.schedule_of(user, connections.own_schedule(tx, user), config) or OwnSchedule()
+            connections.set_schedule(tx, user, own, now=now())
+        return [row for user in users for row in _rows(tx, [linked(tx, user)], config)]
 
 
 @command.command("reset")
@@ -129,96 +179,13 @@ def reset(frame: Frame, user_id: str, as_json: bool) -> None:
 
     Example: contacts-sync schedule reset alice
     """
-    _change(frame, frame.config(), user_id, lambda _: (None, None), as_json=as_json)
-
-
-def _change(
-    frame: Frame, config: Config, user_id: str, changed: Callable[[Connection], NewSchedule], *, as_json: bool
-) -> None:
+    from contacts_sync.model import OwnSchedule
     from contacts_sync.store import connections
     from contacts_sync.store.engine import write
 
-    with frame.store(config) as db, write(db, durable=True) as tx:
-        cron, timezone = changed(linked(tx, user_id))
-        connections.set_schedule(tx, user_id, cron, timezone, now=now())
-        connection = linked(tx, user_id)
-    _tell([_row(connection, config)], as_json=as_json)
-
-
-# -- preview
-
-
-@command.command("preview")
-@optional_user_argument
-@click.option("--cron", help="A schedule to try, instead of a user's.")
-@click.option("--timezone", help="Its time zone; default: the configured one.")
-@click.option("--from", "first", required=True, metavar="DATE", help="The first day, in the schedule's zone.")
-@click.option("--to", "end", required=True, metavar="DATE", help="The day after the last one.")
-@json_option
-@pass_frame
-def preview(
-    frame: Frame, user_id: str | None, cron: str | None, timezone: str | None, first: str, end: str, as_json: bool
-) -> None:
-    """List the slots of a span of days, for USER or for --cron.
-
-    Example: contacts-sync schedule preview alice --from 2026-03-28 --to 2026-03-31
-    """
-    if (user_id is None) == (cron is None) or (user_id is not None and timezone is not None):
-        raise InvalidUsage("give either USER, or --cron and --timezone", hint="contacts-sync schedule preview --help")
-    days = _day(first), _day(end)
-    if days[0] > days[1]:
-        raise InvalidUsage(f"--from {first} is after --to {end}", hint="the day of --to is not included")
     config = frame.config()
-    schedule = _given(config, cron, timezone) if user_id is None else _of_user(frame, config, user_id)
-    _tell_slots(_slots(schedule, *days), schedule.timezone, as_json=as_json)
-
-
-def _day(text: str) -> date:
-    try:
-        day = datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007  (a calendar day of the schedule's zone)
-    except ValueError:
-        raise InvalidUsage(f"not a date: {text!r}", hint="dates look like 2026-03-28") from None
-    if not FIRST_DAY <= day <= LAST_DAY:
-        raise InvalidUsage(f"{text} is too far away", hint=f"choose days from {FIRST_DAY} to {LAST_DAY}")
-    return day
-
-
-def _given(config: Config, cron: str | None, timezone: str | None) -> Schedule:
-    from contacts_sync.model import Schedule
-
-    return Schedule(cron or "", config.schedule.timezone if timezone is None else timezone)
-
-
-def _of_user(frame: Frame, config: Config, user_id: str) -> Schedule:
-    from contacts_sync.cli.timing import default_schedule
-    from contacts_sync.daemon.reconcile import effective
-    from contacts_sync.store.engine import read
-
-    checked_user_id(user_id)
-    with frame.store(config) as db, read(db) as tx:
-        return effective(linked(tx, user_id), default_schedule(config))
-
-
-def _slots(schedule: Schedule, first: date, end: date) -> list[Slot]:
-    """The slots whose nominal day is one of first <= day < end, also where that day has no such hour.
-
-    Raises `InvalidUsage` for a schedule that can't be one.
-    """
-    from contacts_sync.timetable import compile_schedule
-
-    timetable = compile_schedule(schedule.cron, schedule.timezone)
-    begin, stop = (datetime.combine(day, time(), UTC) for day in (first, end))
-    around = timetable.between(begin - FARTHEST, stop + FARTHEST)
-    return [slot for slot in around if first <= slot.local.date() < end]
-
-
-def _tell_slots(slots: Sequence[Slot], timezone: str, *, as_json: bool) -> None:
-    from contacts_sync.cli.output import instant, print_json, print_table
-    from contacts_sync.cli.timing import in_zone
-
-    if as_json:
-        shown = [{"slot": slot.local.isoformat(timespec="minutes"), "at": instant(slot.at)} for slot in slots]
-        print_json({"slots": shown})
-        return
-    columns = ("slot", "runs at (UTC)", "runs at (local)")
-    print_table(columns, [(slot.label, slot.at, in_zone(slot.at, timezone)) for slot in slots])
+    with frame.store(config) as db, write(db, durable=True) as tx:
+        linked(tx, user_id)
+        connections.set_schedule(tx, user_id, OwnSchedule(), now=now())
+        rows = _rows(tx, [linked(tx, user_id)], config)
+    _tell(rows, as_json=as_json)

@@ -1,4 +1,4 @@
-"""The JSON of the contract: runs, users, contacts, with the columns that applications know from the tables."""
+"""The JSON of the contract: users, contacts, daemons, with the columns that applications know from the tables."""
 
 from __future__ import annotations
 
@@ -6,30 +6,11 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from contacts_sync.cli.output import instant
-from contacts_sync.model import Connection, ConnectionStatus, Counters, Node, Run, Schedule, SyncState
+from contacts_sync.cli.timing import schedule_document
+from contacts_sync.documents import instant
+from contacts_sync.model import Connection, ConnectionStatus, IntervalSchedule, Node, Run, Schedule, SyncState
 from contacts_sync.store.contacts import ContactRow
 
-RUN_FIELDS = (
-    "id",
-    "user_id",
-    "kind",
-    "trigger",
-    "status",
-    "slot",
-    "not_before",
-    "attempts",
-    "starts",
-    "queued_at",
-    "started_at",
-    "finished_at",
-    "error_type",
-    "error_message",
-    "error_traceback",
-    "deferrals",
-    "approves_run_id",
-)
-RUN_TIMES = {"not_before", "queued_at", "started_at", "finished_at"}
 CONTACT_FIELDS = (
     "id",
     "user_id",
@@ -47,12 +28,6 @@ CONTACT_FIELDS = (
 )
 
 
-def run_document(run: Run) -> dict[str, Any]:
-    """A run."""
-    plain = {name: instant(getattr(run, name)) if name in RUN_TIMES else getattr(run, name) for name in RUN_FIELDS}
-    return {**plain, **{name: getattr(run.counters, name) for name in Counters.__slots__}}
-
-
 def contact_document(contact: ContactRow) -> dict[str, Any]:
     """A contact with its values, the names of its labels, and Google's Person as received."""
     return {
@@ -65,16 +40,21 @@ def contact_document(contact: ContactRow) -> dict[str, Any]:
     }
 
 
-def user_document(connection: Connection, schedule: Schedule, state: SyncState) -> dict[str, Any]:
+def user_document(
+    connection: Connection, schedule: Schedule, at_intervals: IntervalSchedule | None, state: SyncState
+) -> dict[str, Any]:
     """A user's connection with the schedule that holds for it, and how its syncs went."""
     scheduled = connection.status is not ConnectionStatus.DISCONNECTED
+    told = schedule_document(connection, schedule, at_intervals) if scheduled else {}
     return {
         "user_id": connection.user_id,
         "google_account": connection.google_account,
         "google_sub": connection.google_sub,
         "status": str(connection.status),
-        "cron": schedule.cron if scheduled else None,
-        "timezone": schedule.timezone if scheduled else None,
+        "schedule": told.get("kind"),
+        "cron": told.get("cron"),
+        "timezone": told.get("timezone"),
+        "interval": told.get("interval"),
         "connected_at": instant(connection.connected_at),
         "disconnected_at": instant(connection.disconnected_at),
         "last_status": state.last_status,

@@ -42,11 +42,12 @@ def command(frame: Frame, user_id: str | None, as_json: bool) -> None:
         closed = _wrong_key(config, db)
         with read(db) as tx:
             daemons = _daemons(tx, config)
+            told = _alerts(tx)
             users = _users(tx, config, user_id, daemon=any(daemon["alive"] for daemon in daemons), closed=closed)
     if as_json:
-        print_json({"daemons": daemons, "users": users})
+        print_json({"daemons": daemons, "users": users, "alerts": told})
     else:
-        _show(daemons, users)
+        _show(daemons, users, told)
 
 
 def _wrong_key(config: Config, db: Database) -> str | None:
@@ -79,6 +80,21 @@ def _daemons(tx: Transaction, config: Config) -> list[dict[str, Any]]:
     ]
 
 
+def _alerts(tx: Transaction) -> dict[str, Any]:
+    """Causes that were told, and messages that weren't delivered."""
+    from contacts_sync.cli.output import instant
+    from contacts_sync.store import deliveries
+
+    found = deliveries.backlog(tx)
+    return {
+        "open": found.opened,
+        "pending": found.pending,
+        "failing": found.failing,
+        "failing_since": instant(found.since),
+        "last_error": found.error,
+    }
+
+
 def _users(
     tx: Transaction, config: Config, user_id: str | None, *, daemon: bool, closed: str | None
 ) -> list[dict[str, Any]]:
@@ -86,17 +102,20 @@ def _users(
     from contacts_sync.cli.notes import note_for, unreadable_note
     from contacts_sync.cli.output import instant
     from contacts_sync.cli.shapes import user_document
-    from contacts_sync.cli.timing import default_schedule, next_run
+    from contacts_sync.cli.timing import default_schedule
+    from contacts_sync.daemon.agenda import next_run
     from contacts_sync.daemon.reconcile import effective
     from contacts_sync.errors import UnknownUser
-    from contacts_sync.store import nodes
+    from contacts_sync.store import interval_schedules, nodes
     from contacts_sync.store.standings import Standing, standings
 
     at, default, pause = now(), default_schedule(config), nodes.pause(tx)
+    at_intervals = interval_schedules.every(tx)
 
     def told(one: Standing) -> dict[str, Any]:
         link, schedule = one.connection, effective(one.connection, default)
-        due, broken = next_run(link, schedule, at, config)
+        interval = at_intervals.get(link.user_id)
+        due, broken = next_run(link, schedule, interval, at, config.schedule.spread)
         note = note_for(
             link,
             closed=closed,
@@ -108,7 +127,7 @@ def _users(
             now=at,
         )
         return {
-            **user_document(link, schedule, one.state),
+            **user_document(link, schedule, interval, one.state),
             "next_run_at": instant(due),
             "contacts": one.contacts,
             "unreadable_contacts": one.unreadable,
@@ -121,7 +140,7 @@ def _users(
     return [told(one) for one in found]
 
 
-def _show(daemons: list[dict[str, Any]], users: list[dict[str, Any]]) -> None:
+def _show(daemons: list[dict[str, Any]], users: list[dict[str, Any]], told: dict[str, Any]) -> None:
     from contacts_sync.cli.output import print_table, say
 
     living = [daemon for daemon in daemons if daemon["alive"]]
@@ -129,6 +148,9 @@ def _show(daemons: list[dict[str, Any]], users: list[dict[str, Any]]) -> None:
         say(f"daemon: alive, pid {daemon['pid']} on {daemon['host']}, since {daemon['started_at']}")
     if not living:
         say("daemon: not running; scheduled syncs wait until it is (contacts-sync daemon)")
+    if told["failing"]:
+        since = f"since {told['failing_since']}: {told['last_error']}"
+        say(f"alerts: {told['failing']} undelivered {since}; next: contacts-sync alerts test")
     if not users:
         say("nobody is connected yet; next: contacts-sync connect USER")
         return

@@ -23,7 +23,8 @@ def dead_workers(nodes: Iterable[Node], now: datetime, heartbeat: timedelta) -> 
 
 
 def _silent(node: Node, now: datetime, heartbeat: timedelta) -> bool:
-    return now - node.heartbeat_at > SILENT_HEARTBEATS * heartbeat
+    """A heartbeat that is still to come is one from before the clock was set back."""
+    return abs(now - node.heartbeat_at) > SILENT_HEARTBEATS * heartbeat
 
 
 def _gone(node: Node) -> bool:

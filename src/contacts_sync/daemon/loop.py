@@ -4,35 +4,38 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from queue import SimpleQueue
 
 import structlog
 
 from contacts_sync import logs
+from contacts_sync.alerts.hooks import Hooks
 from contacts_sync.config import Config
 from contacts_sync.daemon import workers
 from contacts_sync.daemon.notify import tell_systemd, watchdog_interval
 from contacts_sync.daemon.planner import Planner
 from contacts_sync.daemon.pulse import Pulse
 from contacts_sync.daemon.scheduler import Scheduler
-from contacts_sync.errors import ContactsSyncError, StoreUnavailable
-from contacts_sync.store import nodes, runs
+from contacts_sync.daemon.steps import Steps
+from contacts_sync.errors import ContactsSyncError, StoreGone, StoreUnavailable
+from contacts_sync.model import Outcome, Run
+from contacts_sync.store import nodes, runs, wrong_clock
 from contacts_sync.store.engine import Watch, read, write
 from contacts_sync.sync.desk import Desk
 
 log = structlog.get_logger()
 
 SHORTEST_LOOK = timedelta(milliseconds=250)  # how soon a signal is noticed
-LOOK_AGAIN = timedelta(seconds=20)  # how long a suspended host or a stepped clock can go unnoticed
+LOOK_FOR_DUE = timedelta(seconds=1)  # users at intervals, of whom the store knows
+LOOK_AGAIN = timedelta(seconds=20)  # the scheduler compares its due times with the clock at least as often
 TIDY_EVERY = timedelta(hours=1)
-SET_BACK = timedelta(minutes=1)
 STUCK_AFTER = timedelta(minutes=2)  # past its deadline a run is stopped at the next page: a worker that isn't, hangs
 LAST_PAGE = timedelta(seconds=5)  # for runs to reach a page boundary once they are told to stop
-RELOADABLE = ("schedule", "sync", "history", "health", "log")
+RELOADABLE = ("schedule", "sync", "history", "health", "alerts", "log")
 
 
 class Loop:
@@ -44,11 +47,14 @@ class Loop:
         self._desk = desk
         self._load = load
         self._wake = threading.Event()
-        self._crew = workers.Crew(desk, config.sync.workers, self._wake, self.pulse.ran)
+        self._hooks = Hooks(config.hooks)
+        self.pulse.hooks = self._hooks.tally
+        self._crew = workers.Crew(desk, config.sync.workers, self._wake, self._ran)
         self._planner = Planner(desk.db, config.schedule, Scheduler(SimpleQueue()))
         self._node = workers.node_of(desk, role="daemon")
         self._last: dict[str, float] = {}
-        self._wall_ahead = _wall_ahead(desk.clock())
+        self._steps = Steps(desk.clock())
+        self._was_set_back = False
         self._changed = threading.Event()
         self._watchdog = watchdog_interval()
 
@@ -61,15 +67,20 @@ class Loop:
 
     def start(self) -> None:
         """Take over: dead workers' runs, schedules, missed slots; then watch the store for changes."""
-        workers.rescue(self._desk)
+        self._tell_ended(workers.rescue(self._desk))
         self._beat()
+        self._set_times_right()
         self._planner.start(self._desk.clock())
+        self._put_off_tidying()
         self.pulse.reconciled = True
         threading.Thread(target=self._watch, name="watch", daemon=True).start()
         log.info("daemon_started", worker_id=self._desk.worker_id, workers=self._config.sync.workers)
 
     def turn(self) -> None:
-        """Wait until something may have changed, then do what is due. Trouble with the store is said and outlived."""
+        """Wait until something may have changed, then do what is due. Trouble with the store is said and outlived.
+
+        Raises `StoreGone`: a daemon that went on would seem to work, on what nobody can read.
+        """
         woken = self._wake.wait(min(SHORTEST_LOOK, self._config.daemon.poll_interval).total_seconds())
         self._wake.clear()
         began = time.monotonic()
@@ -78,6 +89,8 @@ class Loop:
             self.pulse.store_trouble = None
         except StoreUnavailable as trouble:
             self._tell_once(trouble)
+        except StoreGone:
+            raise
         except Exception:
             log.exception("daemon_error")
         self._tell_pulse(time.monotonic() - began)
@@ -89,13 +102,14 @@ class Loop:
         self._planner.stop()
         log.info("daemon_stopping", running=self._crew.busy)
         grace = time.monotonic() + self._config.daemon.shutdown_grace.total_seconds()
-        while self._crew.busy and time.monotonic() < grace and not hurry():
+        while (self._crew.busy or self._hooks.busy) and time.monotonic() < grace and not hurry():
             self._wake.wait(SHORTEST_LOOK.total_seconds())
             self._wake.clear()
             self._every("heartbeat", self._config.daemon.heartbeat, lambda: _try(self._beat, SHORTEST_LOOK))
             self._pet_watchdog()
         self._desk.stop.set()
         self._crew.dismiss(LAST_PAGE)
+        self._hooks.close()
         if not _try(self._leave, LAST_PAGE):
             log.error("store_unavailable", hint="the runs it held are taken back at the next start")
 
@@ -129,13 +143,18 @@ class Loop:
     # -- what is due
 
     def _do_what_is_due(self, *, woken: bool) -> None:
+        self._look_at_the_clock()
         self._every("heartbeat", self._config.daemon.heartbeat, self._beat)
-        self._every("clock", LOOK_AGAIN, self._look_at_the_clock)
+        self._every("look", LOOK_AGAIN, self._planner.look_again)
+        if self._was_set_back:
+            self._set_times_right()
         if self._changed.is_set():
             self._changed.clear()
-            self._planner.refresh()
+            self._planner.refresh(self._desk.clock())
         self._crew.put_back_unrecorded()
         queued = self._planner.queue_fired(self._desk.clock())
+        if self._is_due("intervals", LOOK_FOR_DUE):
+            queued += self._planner.queue_due(self._desk.clock())
         if woken or queued or self._is_due("claim", self._config.daemon.poll_interval):
             self._claim()
         self._every("tidy", TIDY_EVERY, self._tidy)
@@ -145,21 +164,39 @@ class Loop:
             pass
 
     def _beat(self) -> None:
-        self.pulse.taken_back += len(workers.beat(self._desk, self._node))
+        taken = workers.beat(self._desk, self._node)
+        self.pulse.taken_back += len(taken)
+        self._tell_ended(taken)
         with read(self._desk.db) as tx:
-            queued = runs.queued(tx)
-        at = self._planner.next_at
+            queued, at = runs.queued(tx), self._planner.next_at(tx)
         due = f"{at:%Y-%m-%d %H:%M:%SZ}" if at else "none"
         tell_systemd(f"STATUS={self._planner.users} users, {queued} queued, {self._crew.busy} running, next run {due}")
 
     def _look_at_the_clock(self) -> None:
         """A suspended host or a clock set forward: look for due slots. A clock set back: plan all slots again."""
-        ahead = _wall_ahead(self._desk.clock())
-        if ahead < self._wall_ahead - SET_BACK:
-            log.warning("clock_set_back", seconds=round((self._wall_ahead - ahead).total_seconds()))
-            self._planner.plan_anew()
-        self._wall_ahead = ahead
+        now = self._desk.clock()
+        step = self._steps.latest(now)
+        if not step:
+            return
+        log.warning("clock_was_set", seconds_ahead=round(step.total_seconds()))
+        if step < timedelta(0):
+            self._was_set_back = True
+            self._planner.plan_anew(now)
         self._planner.look_again()
+        self._last.pop("heartbeat", None)  # now: it asks the server for its time, and renews leases by that
+        self._put_off_tidying()
+
+    def _set_times_right(self) -> None:
+        """Let nothing wait for a time that only a clock set wrong can have meant."""
+        with write(self._desk.db) as tx:
+            corrected = wrong_clock.set_right(tx, self._desk.clock(), longest_wait=self._config.schedule.spread)
+        self._was_set_back = False
+        if corrected:
+            log.warning("wrong_times_corrected", rows=corrected)
+
+    def _put_off_tidying(self) -> None:
+        """History that a wrong clock forgets is gone for good: a clock that has just started or moved may be one."""
+        self._last["tidy"] = time.monotonic()
 
     def _tidy(self) -> None:
         """Forget old history, as configured."""
@@ -179,13 +216,22 @@ class Loop:
         while not self._desk.stop.is_set():
             try:
                 changed = watch.wait(self._config.daemon.poll_interval, self._desk.stop)
-            except StoreUnavailable:  # the loop meets the same trouble, and tells
+            except (StoreUnavailable, StoreGone):  # the loop meets the same trouble, and tells
                 self._desk.stop.wait(self._config.daemon.poll_interval.total_seconds())
                 continue
             if changed:
                 self._changed.set()
                 self._wake.set()
         watch.close()
+
+    def _ran(self, outcome: Outcome) -> None:
+        self.pulse.ran(outcome)
+        self._hooks.ran(outcome)
+
+    def _tell_ended(self, taken: Iterable[Run]) -> None:
+        """A run that takes its process along is ended by who takes it back."""
+        for run in taken:
+            self._hooks.tell(run)
 
     def _tell_once(self, trouble: StoreUnavailable) -> None:
         if str(trouble) != self.pulse.store_trouble:
@@ -218,14 +264,9 @@ def _try(do: Callable[[], object], patience: timedelta) -> bool:
     done = threading.Event()
 
     def work() -> None:
-        with suppress(StoreUnavailable):
+        with suppress(StoreUnavailable, StoreGone):
             do()
             done.set()
 
     threading.Thread(target=work, name="last-words", daemon=True).start()
     return done.wait(patience.total_seconds())
-
-
-def _wall_ahead(now: datetime) -> timedelta:
-    """How far the wall clock is ahead of the monotonic one: it changes only when somebody sets the wall clock."""
-    return timedelta(seconds=now.timestamp() - time.monotonic())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 
 from contacts_sync.model import Outcome
@@ -20,6 +21,9 @@ class Pulse:
         self.busy = 0
         self.workers = 0
         self.taken_back = 0  # runs, from workers that had fallen silent
+        self.deliveries = {True: 0, False: 0}  # attempts to deliver an alert, by whether they went well
+        self.pings: Counter[str] = Counter()  # to the dead man's switch: delivered, failed
+        self.hooks: Counter[str] = Counter()  # by how they ended, and what was dropped
         self.on_run: Callable[[Outcome], None] = _nobody_listens
         self.on_turn: Callable[[float], None] = _nobody_listens
 
@@ -31,6 +35,10 @@ class Pulse:
     def ran(self, outcome: Outcome) -> None:
         """A worker has finished with a run."""
         self.on_run(outcome)
+
+    def delivered(self, well: bool) -> None:  # noqa: FBT001  (told by position, like an event)
+        """An alert was tried to be delivered."""
+        self.deliveries[well] += 1
 
     @property
     def still_for(self) -> float:

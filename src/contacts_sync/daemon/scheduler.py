@@ -33,8 +33,11 @@ class SlotTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler 3 ships no 
         self._span: tuple[datetime, datetime] | None = None  # between these two no slot begins
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
-        """The first slot after the previous firing, or after now for a new job."""
-        after = previous_fire_time or now
+        """The first slot that is still to come: those that have gone by since the previous firing are one firing.
+
+        A clock that was years behind is set right without counting the slots of those years.
+        """
+        after = max(previous_fire_time or now, now)
         if self._span is None or not self._span[0] <= after < self._span[1]:
             self._span = after, self.timetable.next_after(after).at
         return self._span[1]
@@ -106,12 +109,12 @@ class Scheduler:
         for user, timetable in {**todo.add, **todo.replace}.items():
             self._put(user, timetable)
 
-    def plan_anew(self) -> None:
-        """Compute every next firing again, as after a clock that was set back."""
+    def plan_anew(self, now: datetime) -> None:
+        """Compute every next firing again, as after a clock that was set back to `now`."""
         for user, trigger in self._triggers.items():
-            self._put(user, trigger.timetable)
+            self._put(user, trigger.timetable, next_run_time=trigger.get_next_fire_time(None, now))
 
-    def _put(self, user: str, timetable: Timetable) -> None:
+    def _put(self, user: str, timetable: Timetable, **more: datetime) -> None:
         trigger = self._shared.setdefault(timetable, SlotTrigger(timetable))
         self._triggers[user] = trigger
-        self._clock.add_job(self._fire, trigger, args=(user,), id=JOB_ID.format(user), replace_existing=True)
+        self._clock.add_job(self._fire, trigger, args=(user,), id=JOB_ID.format(user), replace_existing=True, **more)

@@ -12,12 +12,15 @@ from types import FrameType
 
 import structlog
 
+from contacts_sync.alerts.pinging import pinging
+from contacts_sync.alerts.recipients import recipients
 from contacts_sync.config import Config
+from contacts_sync.daemon.alarm import alarmed
 from contacts_sync.daemon.loop import LAST_PAGE, Loop
 from contacts_sync.daemon.notify import tell_systemd
 from contacts_sync.daemon.workers import new_worker_id
-from contacts_sync.store import nodes
-from contacts_sync.store.engine import Database, close, open_database
+from contacts_sync.store import file, fsck, nodes
+from contacts_sync.store.engine import Database, close, open_database, read
 from contacts_sync.sync.desk import open_desk
 from contacts_sync.sync.keycheck import refuse_wrong_key
 from contacts_sync.web.app import application
@@ -53,13 +56,18 @@ def serve(load: Callable[[], Config]) -> int:
     `ConfigurationError`, `KeyProblem`, `StoreUnusable`, `StoreUnavailable`, `DaemonRunning`.
     """
     signals = Signals()
+    load = _usable(load)
     config = load()
     with _handled(signals), _ended_in_time(config.daemon.shutdown_grace), _store(config) as db:
         desk = open_desk(config, db, worker_id=new_worker_id(), clock=_now, stop=threading.Event())
         refuse_wrong_key(db, config.secrets.key_file)
         loop = Loop(config, desk, load)
         watched = Watched(lambda: loop.config, loop.pulse, desk)
-        with serving(config.web.listen, lambda: application(watched)):
+        with (
+            serving(config.web.listen, lambda: application(watched)),
+            pinging(lambda: loop.config, db, _now, loop.pulse.pings),
+            alarmed(lambda: loop.config, desk, loop.pulse),
+        ):
             loop.start()
             tell_systemd("READY=1")
             while not signals.stops:
@@ -72,15 +80,36 @@ def serve(load: Callable[[], Config]) -> int:
     return 0
 
 
+def _usable(load: Callable[[], Config]) -> Callable[[], Config]:
+    """Refuses alerts that could never be sent when they are configured, not when they are needed."""
+
+    def load_usable() -> Config:
+        config = load()
+        if config.alerts.urls or config.alerts.urls_file:
+            recipients(config.alerts)
+        return config
+
+    return load_usable
+
+
 @contextmanager
 def _store(config: Config) -> Iterator[Database]:
     """The store, created and upgraded as needed, held against a second daemon where it can bear only one."""
     db = open_database(config.database.url, create=True, upgrade=True)
     try:
         with nodes.hold_store(db):
+            with read(db) as tx:
+                fsck.refuse_damaged(tx)
+            _warn_if_open_to_others(db)
             yield db
     finally:
         close(db)
+
+
+def _warn_if_open_to_others(db: Database) -> None:
+    open_to = file.open_to_others(db.path) if db.path else ""
+    if open_to:
+        log.warning("store_open_to_others", mode=open_to, hint=f"chmod 600 {db.path}*")
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import structlog
 
 from contacts_sync import __version__
 from contacts_sync.daemon.liveness import dead_workers
-from contacts_sync.errors import StoreUnavailable
+from contacts_sync.errors import StoreGone, StoreUnavailable
 from contacts_sync.model import Node, Outcome, Run, RunKind, RunStatus
 from contacts_sync.store import nodes, runs, shared_clock
 from contacts_sync.store.engine import read, write
@@ -168,15 +168,15 @@ def claim_for(crew: Crew, run_ids: Collection[int] | None = None) -> int:
     return len(claimed)
 
 
-def run_here(desk: Desk, run_ids: Collection[int]) -> None:
+def run_here(desk: Desk, run_ids: Collection[int], ended: Callable[[Outcome], object] = lambda _outcome: None) -> None:
     """Carry out queued runs in this process, until each has ended, waits for its `not_before`, or is paused.
 
-    A run that another live process has claimed is waited for. `desk.stop`, or an exception such as Ctrl-C, puts
-    the runs of this process back into the queue.
+    A run that another live process has claimed is waited for. `ended` is told how each claim went. `desk.stop`, or
+    an exception such as Ctrl-C, puts the runs of this process back into the queue.
     """
     freed = threading.Event()
-    crew = Crew(desk, min(desk.settings.workers, len(run_ids)), freed)
-    with _on_duty(desk):
+    crew = Crew(desk, min(desk.settings.workers, len(run_ids)), freed, ended)
+    with _on_duty(desk, ended):
         try:
             while not desk.stop.is_set() and (_unfinished(desk, run_ids) or crew.busy):
                 crew.put_back_unrecorded()
@@ -201,9 +201,10 @@ def _unfinished(desk: Desk, run_ids: Collection[int]) -> bool:
 
 
 @contextmanager
-def _on_duty(desk: Desk) -> Iterator[None]:
+def _on_duty(desk: Desk, ended: Callable[[Outcome], object]) -> Iterator[None]:
     """Be known to the others, with leases kept alive, until the block ends; then leave nothing claimed."""
-    rescue(desk)
+    for run in rescue(desk):
+        ended(Outcome(run))
     node = node_of(desk, role="command")
     beat(desk, node)  # before anything is claimed: a run of a process that nobody knows would wait for its lease
     off_duty = threading.Event()
@@ -223,7 +224,7 @@ def _keep_alive(desk: Desk, node: Node, off_duty: threading.Event) -> None:
     while not off_duty.wait(desk.heartbeat.total_seconds()):
         try:
             beat(desk, node)
-        except StoreUnavailable as trouble:
+        except (StoreUnavailable, StoreGone) as trouble:
             log.warning("heartbeat_failed", error=str(trouble))
 
 
@@ -260,7 +261,7 @@ def beat(desk: Desk, node: Node) -> list[Run]:
     with write(desk.db) as tx:
         nodes.beat(tx, replace(node, heartbeat_at=now))
         runs.renew(tx, desk.worker_id, now, desk.lease)
-        taken = runs.take_back(tx, now)
+        taken = runs.take_back(tx, now) if shared_clock.is_steady(desk.db, desk.lease) else []
     _tell_taken_back(taken)
     return taken
 

@@ -206,15 +206,18 @@ def _causes(exception: BaseException | None) -> list[BaseException]:
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
     """How long Google asks to wait: seconds or an HTTP date (RFC 9110 section 10.2.3), held within 1 s and 1 h."""
-    value = next((text.strip() for name, text in headers.items() if name.lower() == "retry-after"), "")
-    wait = _seconds(value) if value else None
-    if wait is None and value:
+    value = next((text.strip() for name, text in headers.items() if name.lower() == "retry-after"), None)
+    if value is None:
+        return None
+    wait = _seconds(value)
+    if wait is None:
         wait = _until(value, now)
     return None if wait is None else min(max(wait, SHORTEST_WAIT), LONGEST_WAIT)
 
 
 def _seconds(value: str) -> timedelta | None:
-    return timedelta(seconds=int(value[:9])) if re.fullmatch(r"[0-9]+", value) else None
+    found = re.fullmatch(r"0*([0-9]{1,9})[0-9]*", value)  # more digits are too long a wait anyway
+    return timedelta(seconds=int(found[1])) if found else None
 
 
 def _until(value: str, now: datetime) -> timedelta | None:
@@ -231,9 +234,9 @@ def _refusal(body: bytes) -> _Refusal:
         return _Refusal()
     details = [one for one in _list(error, "details") + _list(error, "errors") if isinstance(one, dict)]
     return _Refusal(
-        status=_capitals(str(error.get("status", ""))),
-        message=str(error.get("message", "")),
-        reasons=frozenset(str(one["reason"]) for one in details if "reason" in one) | {str(error.get("status"))},
+        status=_capitals(_text(error, "status")),
+        message=_text(error, "message"),
+        reasons=frozenset(_text(one, "reason") for one in details) | {_text(error, "status")},
         link=next((link for one in details if (link := _activation(one))), ""),
     )
 
@@ -243,9 +246,16 @@ def _list(holder: dict[str, object], name: str) -> list[object]:
     return value if isinstance(value, list) else []
 
 
+def _text(holder: dict[str, object], name: str) -> str:
+    value = holder.get(name)
+    return value if isinstance(value, str) else ""
+
+
 def _activation(detail: dict[str, object]) -> str:
     metadata = detail.get("metadata")
-    link = str(metadata.get("activationUrl", "")) if isinstance(metadata, dict) else ""
+    if not isinstance(metadata, dict):
+        return ""
+    link = _text(metadata, "activationUrl")
     return link if re.fullmatch(r"https://console\.([a-z]+\.)?google\.com/[\w./?=&%-]*", link) else ""
 
 
@@ -255,8 +265,7 @@ def _capitals(status: str) -> str:
 
 def _oauth_error(body: bytes) -> tuple[str, str]:
     answer = _json_object(body)
-    error, description = answer.get("error"), answer.get("error_description")
-    return (error if isinstance(error, str) else ""), (description if isinstance(description, str) else "")
+    return _text(answer, "error"), _text(answer, "error_description")
 
 
 def _json_object(body: bytes) -> dict[str, object]:

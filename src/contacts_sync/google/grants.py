@@ -10,10 +10,11 @@ from contacts_sync.google.oauth import OAuthClient
 from contacts_sync.model import Grant
 
 
-def refresh(transport: Transport, client: OAuthClient, grant: Grant, *, now: datetime) -> Grant:
+def refresh(transport: Transport, client: OAuthClient, grant: Grant, *, account: str = "", now: datetime) -> Grant:
     """The grant with a fresh access token: by a refresh token, or by a service account's next assertion.
 
-    Raises `GrantRejected` for a dead grant, `OperatorTrouble` for a refused client, `PassingTrouble` and its kin.
+    `account` is the `sub` it must be for, if known. Raises `GrantRejected` for a dead grant, `OperatorTrouble` for a
+    refused client, `AccountMismatch` for another account's tokens, `PassingTrouble` and its kin.
     """
     well = False
     try:
@@ -22,7 +23,7 @@ def refresh(transport: Transport, client: OAuthClient, grant: Grant, *, now: dat
 
             fresh = service_account.delegated(transport, client, grant.service_account, grant.subject, now=now)
         else:
-            fresh = oauth.refresh(transport, client, grant, now=now)
+            fresh = oauth.refresh(transport, client, grant, account=account, now=now)
         well = True
     finally:
         transport.tally.refreshed(well=well)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import queue
+import socket
 import threading
+import time
+from contextlib import suppress
 from datetime import timedelta
+from email.message import Message
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from types import TracebackType
@@ -15,7 +19,9 @@ from contacts_sync.errors import ConsentFailed, InvalidUsage
 from contacts_sync.google.oauth import Consent, is_answer_to, redirect_answer
 
 PATH = "/oauth2callback"
-PATIENCE_SECONDS = 5  # for one visitor's next word
+PATIENCE_SECONDS = 5  # for all that one visitor says
+LONGEST_REQUEST = 8192  # bytes, with its headers
+MOST_VISITORS = 20  # at once
 LOOK_EVERY_SECONDS = 0.05  # how soon the server notices that the wait is over
 PAGE = "<!doctype html><html lang=en><meta charset=utf-8><title>contacts-sync</title><p>{}</p></html>"
 DONE = "Thank you. You can close this window."
@@ -75,7 +81,9 @@ class Listener:
 
 
 class _Server(ThreadingTCPServer):
-    """A thread a visitor: a browser's idle spare connection must not keep the real one waiting."""
+    """A thread a visitor: a browser's idle spare connection must not keep the real one waiting. There are never
+    many visitors, and none stays long.
+    """
 
     allow_reuse_address = True
     daemon_threads = True
@@ -85,6 +93,26 @@ class _Server(ThreadingTCPServer):
         self.consent: Consent | None = None
         self.outcome: queue.SimpleQueue[str | ConsentFailed] = queue.SimpleQueue()  # only the first one is taken
         self.place = f"127.0.0.1:{self.server_address[1]}"
+        self._visitors: dict[socket.socket, float] = {}  # and when each has to go
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002  (the base class's words)
+        """Called by the base class before anything is read: False hangs up."""
+        if len(self._visitors) >= MOST_VISITORS:
+            return False
+        self._visitors[request] = time.monotonic() + PATIENCE_SECONDS
+        return True
+
+    def service_actions(self) -> None:
+        """Called by the base class all the time: who has had time enough is hung up on."""
+        for visitor, until in list(self._visitors.items()):
+            if time.monotonic() > until:
+                with suppress(OSError):  # it has gone by itself
+                    visitor.shutdown(socket.SHUT_RDWR)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Called by the base class when a visitor leaves."""
+        self._visitors.pop(request, None)
+        super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A visitor that hangs up or talks nonsense is no news."""
@@ -93,12 +121,14 @@ class _Server(ThreadingTCPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
     timeout = PATIENCE_SECONDS
+    raw_requestline: bytes
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
-        query = dict(parse_qsl(parts.query))
-        consent = self.server.consent
-        if consent is None or not self._is_meant_for_us(parts.path) or not _is_outcome(consent, query):
+        pairs = parse_qsl(parts.query)
+        query, consent = dict(pairs), self.server.consent
+        is_ours = self._is_meant_for_us(parts.path) and _is_navigation(self.headers) and len(query) == len(pairs)
+        if consent is None or not is_ours or not _is_outcome(consent, query):
             self._answer(404, FAILED)
             return
         outcome = _outcome(consent, query)
@@ -108,6 +138,15 @@ class _Handler(BaseHTTPRequestHandler):
     def _is_meant_for_us(self, path: str) -> bool:
         """The host is checked against pages that give their own name our address."""
         return path == PATH and self.headers.get("Host") == self.server.place
+
+    def parse_request(self) -> bool:
+        """Called by the base class for the head of a request; False turns the visitor away."""
+        if not super().parse_request():
+            return False
+        if len(self.raw_requestline) + len(self.headers.as_bytes()) <= LONGEST_REQUEST:
+            return True
+        self.send_error(431)
+        return False
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002  (the base class's page repeats them)
         """Another method, or nonsense: turned away with the same plain page."""
@@ -127,6 +166,19 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (the base class's word)
         """Nothing: the address has the code in it."""
+
+
+def _is_navigation(headers: Message) -> bool:
+    """False for what a page elsewhere loads or fetches, and for a look ahead: somebody's own click or a redirect
+    brings no Origin, and browsers that say how they come (Sec-Fetch-Mode) say `navigate`.
+    """
+    purpose = f"{headers.get('Sec-Purpose', '')} {headers.get('Purpose', '')}"
+    navigates = headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
+    return (
+        navigates
+        and headers.get("Sec-Fetch-Dest", "document") == "document"
+        and not ("prefetch" in purpose or "Origin" in headers)
+    )
 
 
 def _is_outcome(consent: Consent, query: dict[str, str]) -> bool:

@@ -25,6 +25,8 @@ from requests_oauthlib import OAuth2Session
 from contacts_sync.errors import ConsentFailed, GrantRejected, PassingTrouble, SyncError
 from contacts_sync.google import faults
 from contacts_sync.google.http import TRANSPORT_TROUBLE, Transport, get, post_form, prepare, whole_body
+from contacts_sync.google.identity import refuse_another_account
+from contacts_sync.google.storable import storable
 from contacts_sync.model import Account, Grant
 
 CONTACTS_SCOPE = "https://www.googleapis.com/auth/contacts.readonly"
@@ -33,6 +35,8 @@ SCOPES = ("openid", "https://www.googleapis.com/auth/userinfo.email", CONTACTS_S
 ISSUERS = ("https://accounts.google.com", "accounts.google.com")
 REFRESH_BEFORE = timedelta(seconds=225)  # as long before the end as Google's own library
 LONGEST_ACCESS = timedelta(hours=1)
+PLAIN = {"token_type": "Bearer", "expires_in": 3600}
+TOKEN = re.compile(r"[\x20-\x7e]{1,20000}")
 CODE = re.compile(r"[A-Za-z0-9/%._~-]{10,512}")
 
 log = structlog.get_logger()
@@ -184,10 +188,11 @@ def revoke_quietly(transport: Transport, client: OAuthClient, grant: Grant) -> N
         log.warning("grant_not_revoked", error=error.message)
 
 
-def refresh(transport: Transport, client: OAuthClient, grant: Grant, *, now: datetime) -> Grant:
+def refresh(transport: Transport, client: OAuthClient, grant: Grant, *, account: str = "", now: datetime) -> Grant:
     """The grant with a fresh access token; the refresh token stays unless another one comes.
 
-    Raises `GrantRejected` for a dead grant, `OperatorTrouble` for a refused client, `PassingTrouble` and its kin.
+    `account` is the `sub` it must be for, if known. Raises `GrantRejected` for a dead grant, `OperatorTrouble` for a
+    refused client, `AccountMismatch` for another account's tokens, `PassingTrouble` and its kin.
     """
     form = {
         "grant_type": "refresh_token",
@@ -197,6 +202,7 @@ def refresh(transport: Transport, client: OAuthClient, grant: Grant, *, now: dat
     }
     said = post_form(transport, client.token, form)  # once a run: a session of its own would double what it costs
     answer = _token_answer(said.status, said.headers, said.body, now)
+    refuse_another_account(_text(answer, "id_token"), account)
     fresh = _grant(answer, now, refresh_token=grant.refresh_token, scopes=grant.scopes)
     return replace(fresh, refresh_expires_at=fresh.refresh_expires_at or grant.refresh_expires_at)
 
@@ -244,7 +250,7 @@ class _TokenEndpoint(BaseAdapter):
         request.url = self._scheme + (request.url or "").removeprefix("https")
         with self._pool.send(request, *args, **{**kwargs, "stream": True}) as response:
             self.answer = _token_answer(response.status_code, response.headers, whole_body(response), self._now)
-        response._content = json.dumps({**self.answer, "expires_in": 3600}).encode()  # noqa: SLF001  (oauthlib chokes on odd values; we read the original)
+        response._content = json.dumps({**_tokens(self.answer), **PLAIN}).encode()  # noqa: SLF001  (oauthlib chokes on odd values; we read the original)
         return response
 
     def close(self) -> None:
@@ -259,12 +265,23 @@ def _token_answer(status: int, headers: Mapping[str, str], body: bytes, now: dat
     if status != 200:
         raise faults.judge_token_answer(status, headers, body, now=now)
     try:
-        answer = json.loads(body)
+        answer = json.loads(storable(body))
     except (ValueError, RecursionError):
         answer = None
-    if not isinstance(answer, dict) or not _text(answer, "access_token"):
+    if not isinstance(answer, dict) or "error" in answer or not _tokens(answer).get("access_token"):
         raise PassingTrouble("the token endpoint's answer is not the JSON expected")
-    return {**answer, "token_type": "Bearer"}
+    if not all(map(is_token, _tokens(answer).values())):
+        raise PassingTrouble("the token endpoint's answer is not the JSON expected")
+    return answer
+
+
+def _tokens(answer: dict[str, Any]) -> dict[str, Any]:
+    return {name: answer[name] for name in ("access_token", "refresh_token") if answer.get(name)}
+
+
+def is_token(value: object) -> bool:
+    """True for what RFC 6749, appendix A, calls a token: anything else could not be sent back."""
+    return isinstance(value, str) and TOKEN.fullmatch(value) is not None
 
 
 def _grant(answer: dict[str, Any], now: datetime, *, refresh_token: str, scopes: tuple[str, ...]) -> Grant:
@@ -298,7 +315,7 @@ def account(transport: Transport, client: OAuthClient, grant: Grant) -> Account:
     if answer.status != 200:
         raise faults.judge(answer.status, answer.headers, answer.body, carried_sync_token=False, now=answer.received_at)
     try:
-        found = json.loads(answer.body)
+        found = json.loads(storable(answer.body))
     except (ValueError, RecursionError):
         raise PassingTrouble("Google's answer about the account is not the JSON expected") from None
     if not isinstance(found, dict) or not found.get("sub") or not _text(found, "email"):

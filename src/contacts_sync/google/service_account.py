@@ -11,7 +11,7 @@ import jwt
 from contacts_sync.errors import ConfigurationError, GrantRejected, OperatorTrouble, PassingTrouble, RequestRejected
 from contacts_sync.google import faults
 from contacts_sync.google.http import Transport, post_form
-from contacts_sync.google.oauth import CONTACTS_SCOPE, LONGEST_ACCESS, OAuthClient
+from contacts_sync.google.oauth import CONTACTS_SCOPE, LONGEST_ACCESS, OAuthClient, is_token
 from contacts_sync.model import Grant
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -67,9 +67,9 @@ def _assertion(key: str, subject: str, now: datetime) -> str:
 def _access_token(body: bytes) -> str:
     try:
         token = json.loads(body)["access_token"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         token = None
-    if not isinstance(token, str) or not token:
+    if not isinstance(token, str) or not is_token(token):
         raise PassingTrouble("the token endpoint's answer is not the JSON expected")
     return token
 

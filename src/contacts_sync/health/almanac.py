@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from contacts_sync.errors import InvalidUsage
 from contacts_sync.model import Schedule
 from contacts_sync.store.health import Deadline
-from contacts_sync.timetable import Timetable, compile_schedule
+from contacts_sync.timetable import Timetable, compile_schedule, zone_or_utc
 
 LOOKBACK = timedelta(days=366)
 
@@ -49,6 +49,6 @@ def _span(schedule: Schedule, instant: datetime) -> tuple[datetime, datetime | N
 
 def _timetable(schedule: Schedule) -> Timetable | None:
     try:
-        return compile_schedule(schedule.cron, schedule.timezone)
+        return compile_schedule(schedule.cron, zone_or_utc(schedule.timezone))
     except InvalidUsage:
         return None

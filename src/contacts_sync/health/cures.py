@@ -45,6 +45,7 @@ CURES = {
     errors.PageTokenRejected: Cure(Blame.GOOGLE, "a listing broke off again and again", RETRY, RETRY_ALL),
     errors.QuotaExceeded: Cure(Blame.PROJECT, "Google's quota did not suffice", RETRY, RETRY_ALL),
     errors.RequestRejected: Cure(Blame.GOOGLE, "Google refuses a request for good", LOOK),
+    errors.AccountMismatch: Cure(Blame.GOOGLE, "Google answered for another account", LOOK),
     errors.OperatorTrouble: Cure(Blame.PROJECT, "Google refuses your project", "contacts-sync check"),
     errors.GrantRejected: CONNECT,
     errors.ScopeMissing: CONNECT,

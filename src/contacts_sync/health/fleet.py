@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 
 from contacts_sync.health.almanac import Almanac
 from contacts_sync.health.causes import Cause, causes
-from contacts_sync.health.load import AHEAD, Minute, next_hour
+from contacts_sync.health.load import AHEAD, Minute, Present, by_minute
 from contacts_sync.health.verdicts import Health, health_of
 from contacts_sync.model import Node, Pause, Schedule
 from contacts_sync.sections import Health as HealthSettings
 from contacts_sync.sections import Schedule as ScheduleSettings
-from contacts_sync.store import health, nodes, workload
+from contacts_sync.store import deliveries, health, interval_schedules, nodes, workload
+from contacts_sync.store.deliveries import Backlog
 from contacts_sync.store.engine import Transaction
 from contacts_sync.store.health import Census, Sign, Yardstick
 from contacts_sync.store.workload import Queue, Recent
@@ -40,6 +41,7 @@ class Fleet:
     last_hour: Recent
     next_hour: tuple[Minute, ...]
     nodes: tuple[Node, ...]
+    alerts: Backlog
 
     @property
     def fresh(self) -> int:
@@ -71,11 +73,17 @@ def survey(
         queue=workload.queue(tx, now),
         last_hour=workload.recent(tx, now - HOUR),
         next_hour=tuple(
-            next_hour(
-                almanac, present, workload.waiting_by_minute(tx, now, now + AHEAD), spread=schedule.spread, now=now
+            by_minute(
+                almanac,
+                Present(present, interval_schedules.herds(tx, now + AHEAD)),
+                workload.waiting_by_minute(tx, now, now + AHEAD),
+                spread=schedule.spread,
+                now=now,
+                ahead=AHEAD,
             )
         ),
         nodes=tuple(nodes.every(tx)),
+        alerts=deliveries.backlog(tx),
     )
 
 
@@ -87,7 +95,7 @@ def yardstick(
     present = health.schedules(tx, default)
     done_by = now - settings.grace - schedule.spread
     deadlines = almanac.deadlines((one for one, _ in present), done_by)
-    return Yardstick(default, deadlines, now - settings.fresh_within), present
+    return Yardstick(default, deadlines, now - settings.fresh_within, done_by), present
 
 
 def by_health(counted: Iterable[Census], *, all_paused: bool) -> dict[Health, int]:

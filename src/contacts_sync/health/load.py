@@ -1,16 +1,26 @@
-"""How many runs the next hour brings, minute by minute. Pure but for the almanac's memory."""
+"""How many runs the time to come brings, minute by minute. Pure but for the almanac's memory."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from contacts_sync.health.almanac import Almanac
-from contacts_sync.model import Schedule
+from contacts_sync.intervals import coming
+from contacts_sync.model import IntervalSchedule, Schedule
 
 MINUTE = timedelta(minutes=1)
 AHEAD = timedelta(hours=1)
+NOT_SPREAD = timedelta(0)  # at intervals each user has a minute of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """The schedules there are, each with its number of users."""
+
+    by_crontab: Sequence[tuple[Schedule, int]]
+    at_intervals: Sequence[tuple[IntervalSchedule, int]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,24 +31,28 @@ class Minute:
     runs: int
 
 
-def next_hour(
+def by_minute(
     almanac: Almanac,
-    schedules: Iterable[tuple[Schedule, int]],
+    present: Present,
     waiting: Mapping[datetime, int],
     *,
     spread: timedelta,
     now: datetime,
+    ahead: timedelta,
 ) -> list[Minute]:
-    """Sixty minutes from the current one: the slots to come, spread as configured, and what waits in the queue."""
+    """The minutes from the current one: the slots to come, spread as configured, and what waits in the queue."""
     first = now.replace(second=0, microsecond=0)
-    starts = [first + n * MINUTE for n in range(int(AHEAD / MINUTE))]
+    starts = [first + n * MINUTE for n in range(int(ahead / MINUTE))]
     counts = dict.fromkeys(starts, 0.0)
     for at, runs in waiting.items():
         if at in counts:
             counts[at] += runs
-    for schedule, users in schedules:
-        for slot_at in almanac.between(schedule, now, now + AHEAD):
+    for schedule, users in present.by_crontab:
+        for slot_at in almanac.between(schedule, now, now + ahead):
             _spread(counts, slot_at, users, spread)
+    for herd, users in present.at_intervals:
+        for slot_at in coming(herd, now, now + ahead):
+            _spread(counts, slot_at, users, NOT_SPREAD)
     return [Minute(at, round(counts[at])) for at in starts]
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Row, bindparam, delete, func, select, update
 
-from contacts_sync.model import Account, Connection, ConnectionStatus, SealedGrant
-from contacts_sync.store import dialect, tables
+from contacts_sync.model import Account, Connection, ConnectionStatus, OwnSchedule, SealedGrant
+from contacts_sync.store import dialect, interval_schedules, tables
 from contacts_sync.store.run_queue import cancel
 from contacts_sync.store.states import clear, every_sync_state, sync_state
 from contacts_sync.store.tables import IS_RUNNING, contact_groups, contacts, is_of, oauth_tokens, sync_runs
@@ -26,6 +26,7 @@ __all__ = [
     "every_sync_state",
     "get",
     "needs_reauth",
+    "own_schedule",
     "purge",
     "replace_grant",
     "sealed_grant",
@@ -69,6 +70,13 @@ def _connection(row: Row[Any]) -> Connection:
     return Connection(*values)
 
 
+def own_schedule(tx: Transaction, user_id: str) -> OwnSchedule | None:
+    """What the user has instead of the configured schedule; None for nobody's."""
+    connection, present = get(tx, user_id), interval_schedules.get(tx, user_id)
+    bounds = present.bounds if present else None
+    return OwnSchedule(connection.cron, connection.timezone, bounds) if connection else None
+
+
 def account_is_shared(tx: Transaction, user_id: str, sub: str) -> bool:
     """True if another user is linked to the same Google account."""
     others = select(table.c.user_id).where(
@@ -98,14 +106,18 @@ def connect(
     user_id: str,
     account: Account,
     sealed: str,
-    schedule: tuple[str | None, str | None] | None,
+    schedule: OwnSchedule | None,
     now: datetime,
+    onboarding: bool = False,
 ) -> None:
     """Link a user to a Google account, or renew the link.
 
-    `schedule` is (cron, timezone), each None for the configured default; None keeps what the user has.
+    A `schedule` of None keeps what the user has. With `onboarding` a user who wasn't linked is due hourly for a day.
     The sync state is reset, and so are the contacts' etags: the next full sync compares everything.
     """
+    known, present = get(tx, user_id), own_schedule(tx, user_id)
+    is_new = known is None or known.status is ConnectionStatus.DISCONNECTED
+    bounds = schedule.bounds if schedule is not None else present.bounds if present else None
     values = {
         "google_account": account.email,
         "google_sub": account.sub,
@@ -114,7 +126,7 @@ def connect(
         "disconnected_at": None,
         "reauth_reason": None,
         "scheduled_since": now,
-        **(dict(zip(("cron", "timezone"), schedule, strict=True)) if schedule is not None else {}),
+        **({"cron": schedule.cron, "timezone": schedule.timezone} if schedule is not None else {}),
     }
     tx.execute(
         dialect.upsert(tx, table)
@@ -123,6 +135,7 @@ def connect(
     )
     clear(tx, user_id)
     tx.execute(update(contacts).where(contacts.c.user_id == user_id).values(etag=None))
+    interval_schedules.begin(tx, user_id, bounds, now=now, first_day=onboarding and is_new)
     _keep_grant(tx, user_id, sealed)
     _bump(tx)
 
@@ -137,18 +150,24 @@ def _keep_grant(tx: Transaction, user_id: str, sealed: str) -> None:
     )
 
 
-def set_schedule(tx: Transaction, user_id: str, cron: str | None, timezone: str | None, *, now: datetime) -> bool:
-    """Give a user another schedule from now on, None for the configured default; False for nobody's."""
-    values = {"cron": cron, "timezone": timezone, "scheduled_since": now}
-    changed = tx.execute(update(table).where(table.c.user_id == user_id).values(values)).rowcount
+def set_schedule(tx: Transaction, user_id: str, schedule: OwnSchedule, *, now: datetime) -> bool:
+    """Give a user another schedule from now on; False for nobody's."""
+    values = {"cron": schedule.cron, "timezone": schedule.timezone, "scheduled_since": now}
+    mine = update(table).where(table.c.user_id == user_id).values(values)
+    status = tx.execute(mine.returning(table.c.status)).scalar()
+    if status is not None:
+        interval_schedules.begin(tx, user_id, schedule.bounds, now=now)
+    if status == ConnectionStatus.NEEDS_REAUTH:
+        interval_schedules.pause(tx, user_id)
     _bump(tx)
-    return changed == 1
+    return status is not None
 
 
 def needs_reauth(tx: Transaction, user_id: str, reason: str) -> None:
     """The user's grant is dead: nothing runs until the user connects again."""
     is_linked = (table.c.user_id == user_id) & (table.c.status == ConnectionStatus.CONNECTED)
     tx.execute(update(table).where(is_linked).values(status=ConnectionStatus.NEEDS_REAUTH, reauth_reason=reason))
+    interval_schedules.pause(tx, user_id)
     _bump(tx)
 
 
@@ -194,6 +213,7 @@ def disconnect(tx: Transaction, user_id: str, now: datetime) -> None:
             reauth_reason=None,
         )
     )
+    interval_schedules.forget(tx, user_id)
     clear(tx, user_id)
     tx.execute(update(contacts).where(contacts.c.user_id == user_id).values(etag=None, synced_at=None))
     tx.execute(update(contact_groups).where(contact_groups.c.user_id == user_id).values(synced_at=None))

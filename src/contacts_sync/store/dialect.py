@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,7 +36,7 @@ from sqlalchemy import (
     type_coerce,
 )
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.sql.compiler import TypeCompiler
@@ -70,8 +71,11 @@ POSTGRESQL_SESSION = {
 }
 POSTGRESQL_CONNECT = {
     "application_name": "contacts-sync",
+    "client_encoding": "utf8",  # or a database in SQL_ASCII answers in bytes, before it can be refused
     "connect_timeout": 10,
-    "keepalives_idle": 30,
+    "keepalives_idle": 30,  # and three probes unanswered: a peer that is gone is noticed within a minute
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
     "options": " ".join(f"-c {name}={value}" for name, value in POSTGRESQL_SESSION.items()),
 }
@@ -169,7 +173,12 @@ def options(engine: Engine, mode: str) -> dict[str, Any]:
 def format_sqlite(connection: sqlite3.Connection) -> None:
     """Give an empty SQLite file the properties that last: page size, write-ahead log, our mark."""
     connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
-    connection.execute("PRAGMA journal_mode = WAL")
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise StoreUnusable(
+            "the file system can't hold a store: SQLite finds no shared memory there, as on network file systems",
+            hint="set database.url to a file on a local disk, or keep the store in PostgreSQL",
+        )
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
@@ -232,6 +241,24 @@ def damage(tx: Connection) -> list[str]:
     return [line for line in found if line != "ok"] + strangers
 
 
+def first_damage(tx: Connection, patience: float) -> str | None:
+    """The first thing found broken within `patience` seconds, which a small file doesn't need; None for a server."""
+    if is_server(tx.dialect):
+        return None
+    driver: Any = tx.connection.dbapi_connection
+    until = time.monotonic() + patience
+    driver.set_progress_handler(lambda: time.monotonic() > until, 10_000)
+    try:
+        found = str(tx.exec_driver_sql("PRAGMA quick_check(1)").scalar_one())
+    except OperationalError as error:
+        if getattr(error.orig, "sqlite_errorname", "") != "SQLITE_INTERRUPT":
+            raise
+        return None
+    finally:
+        driver.set_progress_handler(None, 0)
+    return None if found == "ok" else found
+
+
 def server_clock(tx: Connection) -> datetime | None:
     """What the database server's clock says; None where the database is a file."""
     if not is_server(tx.dialect):
@@ -289,6 +316,7 @@ def given_rows(
 
 # -- tables
 
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)  # what can't be read as an instant
 ID = BigInteger().with_variant(Integer, "sqlite")
 NEVER_REUSED: dict[str, Any] = {"sqlite_autoincrement": True}
 CLUSTERED: dict[str, Any] = {"sqlite_with_rowid": False}
@@ -327,10 +355,14 @@ def _in_utc(value: datetime | None) -> datetime | None:
     return None if value is None else value.astimezone(UTC)
 
 
-def _read_text(value: str | None) -> datetime | None:
+def _read_text(value: Any) -> datetime | None:
+    """A row that somebody has edited to nonsense must not keep everybody's from being read."""
     if value is None:
         return None
-    at = datetime.fromisoformat(value)
+    try:
+        at = datetime.fromisoformat(value)
+    except (ValueError, TypeError):
+        return LONG_AGO
     if at.tzinfo is None:  # as some were written once
         return at.replace(tzinfo=UTC)
     return at if at.tzinfo is UTC else at.astimezone(UTC)

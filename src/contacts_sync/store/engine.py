@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import URL
 
 from contacts_sync.errors import StoreUnusable
-from contacts_sync.store import dialect, file, migrate, transactions
+from contacts_sync.store import dialect, file, migrate, nodes, transactions
 from contacts_sync.store.transactions import Database, Transaction, read, write
 from contacts_sync.store.watch import Watch
 
@@ -26,7 +26,8 @@ def open_database(url: str, *, create: bool = False, upgrade: bool = False) -> D
     """Open the store at `sqlite:////path` or `postgresql+psycopg://user@host/database`.
 
     `create` makes a missing one, `upgrade` migrates an older one. Raises `StoreUnusable` for a store that is
-    missing, foreign, older or newer than this program, `StoreUnavailable` for one locked or unreachable.
+    missing, foreign, older or newer than this program, `StoreUnavailable` for one locked or unreachable,
+    `DaemonRunning` for an older one that a daemon works on.
     """
     address = dialect.parse_url(url)
     path = dialect.file_of(address)
@@ -75,7 +76,10 @@ def _check(db: Database, *, create: bool, upgrade: bool) -> None:
     if revision is None and not create:
         raise StoreUnusable("the database has no store yet", hint=file.CREATE)
     migrate.refuse_newer(revision)
-    if revision is None or (upgrade and revision != migrate.head()):
+    if revision is None:
         migrate.upgrade(db)
+    elif upgrade and revision != migrate.head():
+        with nodes.without_daemons(db):
+            migrate.upgrade(db)
     else:
         migrate.refuse_older(revision)

@@ -10,6 +10,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from contacts_sync.errors import StoreUnavailable, StoreUnusable
+from contacts_sync.new_file import make_directories
 from contacts_sync.store import dialect
 
 MAGIC = b"SQLite format 3\0"
@@ -40,6 +41,12 @@ def _header(path: Path) -> bytes:
         raise _unreachable(path, error) from error
 
 
+def open_to_others(path: Path) -> str:
+    """The file's mode, such as `0644`, if others than its owner may read or write it; else nothing."""
+    mode = path.stat().st_mode & 0o777
+    return f"{mode:04o}" if mode & 0o077 else ""
+
+
 def create(path: Path, fill: Callable[[Path], None]) -> None:
     """Make a store at `path`, unless something is there already.
 
@@ -48,7 +55,7 @@ def create(path: Path, fill: Callable[[Path], None]) -> None:
     """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        _make_directories(path.parent)
+        make_directories(path.parent)
         os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         try:
             draft.chmod(0o600)
@@ -59,13 +66,6 @@ def create(path: Path, fill: Callable[[Path], None]) -> None:
             draft.unlink()
     except OSError as error:
         raise _unreachable(path, error) from error
-
-
-def _make_directories(directory: Path) -> None:
-    missing = [parent for parent in (directory, *directory.parents) if not parent.exists()]
-    for parent in reversed(missing):
-        with suppress(FileExistsError):
-            parent.mkdir(mode=0o700)
 
 
 def _format(draft: Path) -> None:

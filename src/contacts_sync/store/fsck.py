@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Table, and_, exists, func, or_, select
 
+from contacts_sync.errors import StoreUnusable
 from contacts_sync.model import ConnectionStatus, RunStatus
-from contacts_sync.store import dialect
+from contacts_sync.store import dialect, trouble
 from contacts_sync.store.shared_clock import asked
 from contacts_sync.store.tables import (
     IS_RUNNING,
@@ -20,6 +21,7 @@ from contacts_sync.store.tables import (
     contact_groups,
     contact_phones,
     contacts,
+    interval_schedules,
     oauth_tokens,
     sync_runs,
     sync_states,
@@ -27,6 +29,7 @@ from contacts_sync.store.tables import (
 from contacts_sync.store.transactions import Transaction
 
 Count = Select[Any]
+PATIENCE_SECONDS = 3.0  # a daemon that starts looks for so long; `contacts-sync db check` looks to the end
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class Breach:
 
 
 RECONNECT = "contacts-sync connect USER, for those that `contacts-sync status` names"
+RESCHEDULE = "contacts-sync schedule set USER, for those that `contacts-sync schedule show` names"
 FULL_SYNC = "contacts-sync run-now --full USER"
 WAIT = "nothing while a daemon runs: it takes them back; else contacts-sync run-now --all"
 REPORT = "please report this, and contacts-sync run-now --all --full"
@@ -53,6 +57,13 @@ def breaches(tx: Transaction, now: datetime) -> Iterator[Breach]:
         found = tx.execute(count).scalar_one()
         if found:
             yield Breach(rule, found, cure)
+
+
+def refuse_damaged(tx: Transaction) -> None:
+    """Raise `StoreUnusable` for a file that is seen at once to be broken."""
+    damage = dialect.first_damage(tx, PATIENCE_SECONDS)
+    if damage is not None:
+        raise StoreUnusable(f"the store is damaged ({damage.splitlines()[-1]})", hint=trouble.RESTORE)
 
 
 def _rules(now: datetime) -> Iterator[tuple[str, Count, str]]:
@@ -71,7 +82,18 @@ def _rules(now: datetime) -> Iterator[tuple[str, Count, str]]:
     yield "a failed run says why", _count(sync_runs, unexplained), REPORT
     tokenless = and_(sync_states.c.last_success_at.is_(None), sync_states.c.contacts_sync_token.is_not(None))
     yield "a sync token comes from a success", _count(sync_states, tokenless), FULL_SYNC
+    yield from _schedule_rules(linked)
     yield from _contact_rules()
+
+
+def _schedule_rules(linked: ColumnElement[bool]) -> Iterator[tuple[str, Count, str]]:
+    mine = interval_schedules.c.user_id == connections.c.user_id
+    at_intervals = exists().where(mine, interval_schedules.c.interval_minutes.is_not(None))
+    stopped = exists().where(mine, interval_schedules.c.next_slot_at.is_(None))
+    twice = connections.c.cron.is_not(None) & at_intervals
+    yield "nobody is due by crontab and at intervals", _count(connections, twice), RESCHEDULE
+    never = linked & at_intervals & stopped
+    yield "who is connected and due at intervals has a next slot", _count(connections, never), RESCHEDULE
 
 
 def _contact_rules() -> Iterator[tuple[str, Count, str]]:

@@ -18,11 +18,12 @@ from contacts_sync.model import ConnectionStatus, Run, RunStatus, Schedule
 from contacts_sync.store import dialect
 from contacts_sync.store.dialect import Instant
 from contacts_sync.store.run_rows import run_of
-from contacts_sync.store.tables import connections, sync_runs, sync_states
+from contacts_sync.store.tables import connections, interval_schedules, sync_runs, sync_states
 from contacts_sync.store.transactions import Transaction
 
 LONGEST_MESSAGE = 300
 MOST_TROUBLES = 500
+BY_CRONTAB = interval_schedules.c.interval_minutes.is_(None)
 
 
 class Sign(IntFlag):
@@ -50,11 +51,15 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True)
 class Yardstick:
-    """By what everybody is measured: whose copy should be newer than which instant."""
+    """By what everybody is measured: whose copy should be newer than which instant.
+
+    A slot at intervals, of which each user has others, should be done if it is no later than `done_by`.
+    """
 
     default: Schedule
     deadlines: Sequence[Deadline]
     fresh_since: datetime
+    done_by: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,20 +110,26 @@ class Want:
 
 
 def schedules(tx: Transaction, default: Schedule) -> list[tuple[Schedule, int]]:
-    """The distinct schedules of connected users, and how many users have each."""
+    """The distinct crontabs of connected users, and how many users have each."""
     cron, zone = _schedule(default)
     query = (
         select(cron, zone, func.count())
-        .where(connections.c.status == ConnectionStatus.CONNECTED)
+        .select_from(connections.outerjoin(interval_schedules, interval_schedules.c.user_id == connections.c.user_id))
+        .where(connections.c.status == ConnectionStatus.CONNECTED, BY_CRONTAB)
         .group_by(cron, zone)
         .order_by(cron, zone)
     )
     return [(Schedule(row[0], row[1]), row[2]) for row in tx.execute(query)]
 
 
+def count(tx: Transaction) -> int:
+    """How many users there are who aren't disconnected."""
+    return tx.execute(select(func.count()).select_from(connections).where(_is_counted())).scalar_one()
+
+
 def census(tx: Transaction, by: Yardstick) -> list[Census]:
     """Everybody, by signs."""
-    seen = _seen(_facts(tx, by).cte("facts").prefix_with("MATERIALIZED"), by)
+    seen = everybody(tx, by)
     query = select(seen.c.signs, func.count(), func.min(seen.c.since)).group_by(seen.c.signs)
     return [Census(Sign(row[0]), row[1], row[2]) for row in tx.execute(query)]
 
@@ -133,7 +144,7 @@ def most_stale(tx: Transaction) -> tuple[str, datetime] | None:
 
 def troubles(tx: Transaction, by: Yardstick) -> list[Trouble]:
     """Users in trouble, grouped by signs and error, the largest groups first."""
-    seen = _seen(_facts(tx, by).cte("facts").prefix_with("MATERIALIZED"), by)
+    seen = everybody(tx, by)
     count = func.count().label("users")
     query = (
         select(seen.c.signs, seen.c.error_type, seen.c.message, count, func.min(seen.c.user_id))
@@ -141,6 +152,23 @@ def troubles(tx: Transaction, by: Yardstick) -> list[Trouble]:
         .group_by(seen.c.signs, seen.c.error_type, seen.c.message)
         .order_by(count.desc())
         .limit(MOST_TROUBLES)
+    )
+    return [Trouble(Sign(row[0]), *row[1:]) for row in tx.execute(query)]
+
+
+def grave_troubles(tx: Transaction, by: Yardstick, *, failures: int) -> list[Trouble]:
+    """The same without those who have failed fewer than so many times in a row, and for whom nothing else is wrong.
+
+    Grouped by the class of the error, whatever it says: the message is one of them.
+    """
+    seen = everybody(tx, by)
+    others = int(TROUBLE ^ Sign.FAILING | Sign.PARKED)
+    is_grave = or_(seen.c.signs.bitwise_and(others) > 0, seen.c.consecutive_failures >= failures)
+    query = (
+        select(seen.c.signs, seen.c.error_type, func.min(seen.c.message), func.count(), func.min(seen.c.user_id))
+        .where(seen.c.signs.bitwise_and(int(TROUBLE)) > 0, is_grave)
+        .group_by(seen.c.signs, seen.c.error_type)
+        .order_by(seen.c.signs, seen.c.error_type)
     )
     return [Trouble(Sign(row[0]), *row[1:]) for row in tx.execute(query)]
 
@@ -187,15 +215,21 @@ def history(tx: Transaction, user_id: str, *, limit: int, before: int | None = N
 # -- how it is counted
 
 
+def everybody(tx: Transaction, by: Yardstick) -> Subquery:
+    """The facts of all users who aren't disconnected, and their signs, to be counted by a query."""
+    return _seen(_facts(tx, by).cte("facts").prefix_with("MATERIALIZED"), by)
+
+
 def _seen(facts: FromClause, by: Yardstick) -> Subquery:
     """The facts of users, and the signs that follow from them.
 
     Facts that are grouped come materialized: SQLite looks schedules up by an index of its own making only then.
     """
-    late = and_(
+    missed = and_(
         facts.c.due_at > facts.c.scheduled_since,
         or_(facts.c.last_success_at.is_(None), facts.c.last_success_at < facts.c.due_at),
     )
+    late = or_(missed, facts.c.owed_since <= literal(by.done_by, Instant()))
     stale = or_(facts.c.last_success_at.is_(None), facts.c.last_success_at < literal(by.fresh_since, Instant()))
     linked = facts.c.status == ConnectionStatus.CONNECTED
     signs = (
@@ -203,7 +237,7 @@ def _seen(facts: FromClause, by: Yardstick) -> Subquery:
         + _bit(Sign.FAILING, facts.c.error_type.is_not(None))
         + _bit(Sign.PARKED, facts.c.error_type == MassDeletion.__name__)
         + _bit(Sign.NEVER, facts.c.last_success_at.is_(None))
-        + _bit(Sign.UNSCHEDULED, and_(linked, facts.c.due_at.is_(None)))
+        + _bit(Sign.UNSCHEDULED, and_(linked, facts.c.by_crontab, facts.c.due_at.is_(None)))
         + _bit(Sign.OVERDUE, and_(linked, late))
         + _bit(Sign.STALE, stale)
     )
@@ -232,8 +266,14 @@ def _facts(tx: Transaction, by: Yardstick) -> Select[Any]:
             case((failing, func.coalesce(_latest_error(), ""))).label("error_type"),
             func.substr(message, 1, LONGEST_MESSAGE).label("message"),
             due.c.at.label("due_at"),
+            interval_schedules.c.owed_since,
+            BY_CRONTAB.label("by_crontab"),
         )
-        .select_from(_linked().outerjoin(due, and_(due.c.cron == cron, due.c.timezone == zone)))
+        .select_from(
+            _linked()
+            .outerjoin(interval_schedules, interval_schedules.c.user_id == connections.c.user_id)
+            .outerjoin(due, and_(BY_CRONTAB, due.c.cron == cron, due.c.timezone == zone))
+        )
         .where(_is_counted())
     )
 

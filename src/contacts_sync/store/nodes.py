@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -18,8 +18,9 @@ from contacts_sync.errors import DaemonRunning, StoreUnavailable
 from contacts_sync.model import Node, Pause
 from contacts_sync.store import dialect, tables
 from contacts_sync.store.shared_clock import shared
-from contacts_sync.store.transactions import Database, Transaction
+from contacts_sync.store.transactions import Database, Transaction, read
 
+LATELY = timedelta(seconds=30)
 PAUSE = [tables.pauses.c[name] for name in Pause.__slots__]
 LIFTING = delete(tables.pauses)
 
@@ -71,6 +72,25 @@ def hold_store(db: Database) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
+
+
+@contextmanager
+def without_daemons(db: Database) -> Iterator[None]:
+    """The store to ourselves, to migrate it: a daemon would go on writing as the older schema wants it.
+
+    Raises `DaemonRunning`. A daemon on a server counts as running for half a minute after its last heartbeat.
+    """
+    with hold_store(db):
+        with read(db) as tx:
+            now = dialect.server_clock(tx)
+            living = [node for node in every(tx) if now and node.role == "daemon" and now - node.heartbeat_at < LATELY]
+        for node in living:
+            raise DaemonRunning(
+                f"the store must be upgraded, and a daemon of version {node.version} works on it "
+                f"(pid {node.pid} on {node.host})",
+                hint="stop every daemon first; or wait half a minute if it is gone",
+            )
+        yield
 
 
 def _open_lock(path: Path) -> int:

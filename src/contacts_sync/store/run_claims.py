@@ -13,12 +13,13 @@ from contacts_sync.model import ConnectionStatus, Run, RunKind, RunStatus
 from contacts_sync.store import dialect
 from contacts_sync.store.chunks import chunks
 from contacts_sync.store.dialect import Instant
-from contacts_sync.store.run_rows import run_of
+from contacts_sync.store.run_rows import end_at, run_of
 from contacts_sync.store.shared_clock import shared
 from contacts_sync.store.states import note_failure
 from contacts_sync.store.tables import IS_QUEUED, IS_RUNNING, connections, pauses, sync_runs
 from contacts_sync.store.transactions import Transaction
 
+LONGEST_LEASE = timedelta(days=1)  # that can be configured
 PROBE_INTERVAL = timedelta(minutes=1)
 BACK_IN_THE_QUEUE = {"status": RunStatus.QUEUED, "worker_id": None, "lease_expires_at": None}
 IS_FULL, IS_NOT_FULL = sync_runs.c.kind == RunKind.FULL, sync_runs.c.kind != RunKind.FULL
@@ -32,7 +33,7 @@ def is_due(tx: Transaction, now: datetime, *, full_too: bool = True) -> bool:
         return False
     among = true() if full_too else IS_NOT_FULL
     due = select(sync_runs.c.id).where(IS_QUEUED, sync_runs.c.not_before <= now, among)
-    return tx.execute(due.limit(1)).first() is not None
+    return tx.execute(select(due.exists())).scalar_one()
 
 
 def queued(tx: Transaction) -> int:
@@ -94,7 +95,7 @@ def _due_ids(tx: Transaction, now: datetime, limit: int, full_limit: int, run_id
     if full_limit >= limit:
         found = _due_among(tx, now, limit, run_ids, true())
     else:
-        full = _due_among(tx, now, full_limit, run_ids, IS_FULL) if full_limit > 0 else []
+        full = _due_among(tx, now, full_limit, run_ids, IS_FULL)
         found = sorted(full + _due_among(tx, now, limit, run_ids, IS_NOT_FULL))[:limit]
     return [id_ for _, id_ in found]
 
@@ -161,9 +162,12 @@ def release(tx: Transaction, worker_id: str, now: datetime, run_ids: Collection[
 def take_back(tx: Transaction, now: datetime, *, limit_take_backs: int = 3) -> list[Run]:
     """Queue again what silent workers hold: runs whose lease has ended. The answer is these runs.
 
-    A run that is taken back for the `limit_take_backs`-th time fails: it seems to kill its workers.
+    So has one longer than any: it was given before the clock was set back. A run that is taken back for the
+    `limit_take_backs`-th time fails: it seems to kill its workers.
     """
-    return _take_back(tx, sync_runs.c.lease_expires_at < shared(tx, now), now, limit_take_backs)
+    at = shared(tx, now)
+    over = (sync_runs.c.lease_expires_at < at) | (sync_runs.c.lease_expires_at > at + LONGEST_LEASE)
+    return _take_back(tx, over, now, limit_take_backs)
 
 
 def take_back_dead(
@@ -183,7 +187,7 @@ def _take_back(tx: Transaction, lost: ColumnElement[bool], now: datetime, limit:
     message = f"the process that ran this died or fell silent {limit} times"
     abandoned = {
         "status": RunStatus.FAILED,
-        "finished_at": now,
+        "finished_at": end_at(now),
         "lease_expires_at": None,
         "error_type": RunAbandoned.__name__,
         "error_message": message,

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, bindparam, select, update
 from contacts_sync.model import ConnectionStatus, Run, RunKind, RunStatus, Trigger
 from contacts_sync.store import dialect
 from contacts_sync.store.chunks import chunks
-from contacts_sync.store.run_rows import run_of
+from contacts_sync.store.run_rows import end_at, run_of
 from contacts_sync.store.states import note_queued
 from contacts_sync.store.tables import IS_ACTIVE, IS_QUEUED, connections, sync_runs
 from contacts_sync.store.transactions import Transaction
@@ -163,5 +163,5 @@ def cancel(tx: Transaction, user_id: str, now: datetime) -> int:
     return tx.execute(
         update(sync_runs)
         .where(sync_runs.c.user_id == user_id, IS_ACTIVE)
-        .values(status=RunStatus.CANCELLED, finished_at=now, lease_expires_at=None)
+        .values(status=RunStatus.CANCELLED, finished_at=end_at(now), lease_expires_at=None)
     ).rowcount

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, select
+from sqlalchemy import ColumnElement, Row, case, delete, literal, select
 
 from contacts_sync.errors import UnknownItem
 from contacts_sync.model import Counters, End, Run, RunKind, RunStatus, Trigger
@@ -22,9 +22,20 @@ ENDED = sync_runs.c.status.in_((RunStatus.SUCCEEDED, RunStatus.FAILED))
 def run_of(row: Row[Any]) -> Run:
     """A row of `sync_runs`, whose columns are in a run's order, as a run."""
     id_, user_id, kind, trigger, status, *more = row[: COUNTED.start]
-    named = [id_, user_id, RunKind(kind), Trigger(trigger), RunStatus(status)]
+    named = [id_, user_id, RunKind(kind), _trigger_of(trigger), RunStatus(status)]
     values: list[Any] = [*named, *more, Counters(*row[COUNTED]), *row[COUNTED.stop :]]
     return Run(*values)
+
+
+def _trigger_of(value: str) -> Trigger:
+    """Whatever somebody has written there by hand, that was a manual act."""
+    return Trigger(value) if value in set(Trigger) else Trigger.MANUAL
+
+
+def end_at(now: datetime | ColumnElement[datetime]) -> ColumnElement[datetime]:
+    """When a run has ended that ends now: not before it began, though the clock was set back meanwhile."""
+    at = literal(now, sync_runs.c.finished_at.type) if isinstance(now, datetime) else now
+    return case((sync_runs.c.started_at > at, sync_runs.c.started_at), else_=at)
 
 
 def get(tx: Transaction, run_id: int) -> Run | None:
@@ -75,10 +86,11 @@ def latest_failed(tx: Transaction, user_id: str | None = None) -> dict[str, Run]
     return {run.user_id: run for run in _select(tx, failed)}
 
 
-def latest_ends(tx: Transaction, limit: int) -> list[End]:
-    """The newest ends of runs, whoever's, newest first."""
+def latest_ends(tx: Transaction, limit: int, now: datetime) -> list[End]:
+    """The newest ends of runs up to now, whoever's, newest first. Later ones are from before the clock was set back."""
     columns = [sync_runs.c[name] for name in End.__slots__]
-    query = select(*columns).where(ENDED).order_by(sync_runs.c.finished_at.desc()).limit(limit)
+    query = select(*columns).where(ENDED, sync_runs.c.finished_at <= now)
+    query = query.order_by(sync_runs.c.finished_at.desc()).limit(limit)
     return [End(*row) for row in tx.execute(query)]
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from contacts_sync.errors import LeaseLost
 from contacts_sync.model import Counters, Run, RunKind, RunStatus
-from contacts_sync.store import dialect, nodes
+from contacts_sync.store import dialect, interval_schedules, nodes
 from contacts_sync.store.dialect import ID, Instant
 from contacts_sync.store.run_claims import (
     BACK_IN_THE_QUEUE,
@@ -30,6 +30,7 @@ from contacts_sync.store.run_rows import (
     COUNTERS,
     active,
     approval_of,
+    end_at,
     get,
     get_many,
     latest_ended,
@@ -97,7 +98,7 @@ SUCCEEDING = CHANGING.values(
     **{name: sync_runs.c[name] + bindparam(f"more_{name}", type_=Integer) for name in COUNTERS},
     **ENDED,
     status=RunStatus.SUCCEEDED,
-    finished_at=bindparam("at", type_=Instant),
+    finished_at=end_at(bindparam("at", type_=Instant)),
 ).returning(sync_runs)
 
 
@@ -149,6 +150,7 @@ def succeed(
         groups_sync_token=groups_sync_token,
         fingerprint=fingerprint,
     )
+    interval_schedules.note_success(tx, ended, now)
     nodes.lift_pause(tx)
     return ended
 
@@ -165,7 +167,7 @@ def fail(
 ) -> Run:
     """End a run badly and keep why. Raises `LeaseLost`."""
     error = {"error_type": error_type, "error_message": message, "error_traceback": traceback}
-    ended = _change(tx, run, worker_id, {**ENDED, **error, "status": RunStatus.FAILED, "finished_at": now})
+    ended = _change(tx, run, worker_id, {**ENDED, **error, "status": RunStatus.FAILED, "finished_at": end_at(now)})
     note_failure(tx, run.user_id, message)
     return ended
 

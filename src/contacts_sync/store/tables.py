@@ -88,6 +88,20 @@ sync_states = Table(
     Column("queued_until", Instant),  # every slot up to this instant has its run, even if history is pruned
 )
 
+interval_schedules = Table(  # users who are due at intervals; the others' slots follow from connections.cron
+    "interval_schedules",
+    metadata,
+    Column("user_id", Text, ForeignKey("connections.user_id", ondelete="CASCADE"), primary_key=True),
+    Column("shortest_minutes", Integer),
+    Column("longest_minutes", Integer),
+    Column("interval_minutes", Integer),
+    Column("quiet_runs", Integer, nullable=False, server_default=text("0")),
+    Column("hourly_until", Instant),
+    Column("slot_at", Instant, nullable=False),
+    Column("next_slot_at", Instant, index=True),
+    Column("owed_since", Instant),
+)
+
 contacts = Table(
     "contacts",
     metadata,
@@ -253,4 +267,76 @@ pauses = Table(  # one row while the operator's trouble keeps everybody's runs w
     Column("hint", Text, nullable=False),
     Column("since", Instant, nullable=False),
     Column("next_probe_at", Instant, nullable=False),
+)
+
+alert_rounds = Table(  # one row: when somebody last looked whether there is anything to tell
+    "alert_rounds",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1", name="one_row"), primary_key=True, autoincrement=False),
+    Column("looked_at", Instant, nullable=False),
+    Column("digest_at", Instant),  # the slot of the latest digest
+)
+
+alerts = Table(  # a cause of trouble that is worth telling, or was: what is known of it, and what was told of it
+    "alerts",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("state", Text, CheckConstraint("state IN ('waiting', 'open', 'over')", name="state"), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("error_type", Text, nullable=False),
+    Column("blame", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("users", Integer, nullable=False),
+    Column("example", Text, nullable=False),
+    Column("command", Text, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Column("told_at", Instant),
+    Column("told_users", Integer, nullable=False, server_default=text("0")),
+    Column("reminders", Integer, nullable=False, server_default=text("0")),
+    Column("returns", Integer, nullable=False, server_default=text("0")),
+)
+
+alert_messages = Table(
+    "alert_messages",
+    metadata,
+    Column("id", ID, Identity(), primary_key=True),
+    Column("level", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    **NEVER_REUSED,
+)
+
+alert_deliveries = Table(  # one message on its way to one destination, which is named without its secrets
+    "alert_deliveries",
+    metadata,
+    Column("id", ID, Identity(), primary_key=True),
+    Column("message_id", ID, ForeignKey("alert_messages.id", ondelete="CASCADE"), nullable=False),
+    Column("destination", Text, nullable=False),
+    Column(
+        "status", Text, CheckConstraint("status IN ('pending', 'delivered', 'given_up')", name="status"), nullable=False
+    ),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("not_before", Instant, nullable=False),
+    Column("claim_expires_at", Instant),
+    Column("ended_at", Instant),
+    Column("error", Text),
+    UniqueConstraint("message_id", "destination"),
+    Index("ix_alert_deliveries_pending", "destination", "id", **where("status = 'pending'")),
+    **NEVER_REUSED,
+)
+
+pings = Table(  # one row: what the dead man's switch is told of the latest round, and whether it has been
+    "pings",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1", name="one_row"), primary_key=True, autoincrement=False),
+    Column("round_at", Instant, nullable=False),
+    Column("begun_at", Instant, nullable=False),
+    Column("step", Text, CheckConstraint("step IN ('start', 'success', 'fail')", name="step"), nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("next_try_at", Instant, nullable=False),
+    Column("delivered_at", Instant),
+    Column("trouble", Text),
 )

@@ -14,7 +14,7 @@ from typing import TypeAlias
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from contacts_sync.errors import StoreUnavailable
+from contacts_sync.errors import StoreGone, StoreUnavailable
 from contacts_sync.store import dialect, trouble
 
 Transaction: TypeAlias = Connection
@@ -22,9 +22,15 @@ Transaction: TypeAlias = Connection
 
 @dataclass(slots=True)
 class Skew:
-    """How far the database server's clock was ahead of ours when we last looked; nothing without a server."""
+    """How far the database server's clock was ahead of ours when we last looked; nothing without a server.
+
+    `shared`: what the clock that leases go by (the server's, else ours) was ahead of monotonic time then, and
+    `stepped_at` when in monotonic seconds it was last seen to have been set.
+    """
 
     ahead: timedelta = timedelta(0)
+    shared: float | None = None
+    stepped_at: float = float("-inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,7 @@ def write(db: Database, *, durable: bool = False) -> Iterator[Transaction]:
     """A transaction that commits at the end of the block and is rolled back by any exception.
 
     `durable`: what it commits survives a power cut (PostgreSQL always does so; SQLite's file costs an fsync).
-    Raises `StoreUnavailable` if others hold the store for longer than ten seconds.
+    Raises `StoreUnavailable` if others hold the store for longer than ten seconds, `StoreGone` if it isn't there.
     """
     with translated(), _turn(db), _connected(db, "durable" if durable else "write") as tx:
         yield tx
@@ -106,7 +112,7 @@ def check_file(db: Database) -> None:
     except OSError:
         same = False
     if not same:
-        raise StoreUnavailable(
+        raise StoreGone(
             f"the store {db.path} was moved, deleted or replaced while it was open",
-            hint="put it back, or restart contacts-sync to use what is there now",
+            hint="put it back, or restore a backup; then start contacts-sync again",
         )

@@ -25,7 +25,13 @@ SQLITE_PASSING = {
     ),
     "SQLITE_NOMEM": ("out of memory", "try again"),
 }
+RESTORE = "restore it from a backup; the next sync brings it up to date"
 SQLITE_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+LOCK_NOT_AVAILABLE, INSUFFICIENT_PRIVILEGE = "55P03", "42501"
+WHO_HOLDS_IT = (
+    "end its transaction; psql shows it: SELECT pid, usename, application_name, state, xact_start "
+    "FROM pg_stat_activity WHERE xact_start IS NOT NULL ORDER BY xact_start"
+)
 POSTGRESQL_LASTING = ("0A", "22", "23", "28", "3D", "42")  # SQLSTATE classes that waiting doesn't heal
 REFUSED_AT_THE_DOOR = (
     "authentication failed",
@@ -57,7 +63,7 @@ def _judge_sqlite(error: BaseException, name: str) -> StoreUnavailable | StoreUn
     if name.startswith(SQLITE_DAMAGED):
         return StoreUnusable(
             f"the store is damaged ({first_line(error)})",
-            hint="restore it from a backup; the next sync brings it up to date",
+            hint=RESTORE,
         )
     return StoreUnusable(f"the store refused a statement: {first_line(error)}", hint="contacts-sync db current")
 
@@ -70,6 +76,10 @@ def _judge_server(error: BaseException) -> StoreUnavailable | StoreUnusable:
         return StoreUnusable(
             f"the database server refuses us: {line}", hint="check database.url and the server's roles"
         )
+    if state == LOCK_NOT_AVAILABLE:
+        return StoreUnavailable(f"another session holds a lock in the store: {line}", hint=WHO_HOLDS_IT)
+    if state == INSUFFICIENT_PRIVILEGE:
+        return StoreUnusable(f"the database role lacks a right: {line}", hint="make it the owner of the database")
     if state is not None and state.startswith(POSTGRESQL_LASTING):
         return StoreUnusable(f"the store refused a statement: {line}", hint="contacts-sync db current")
     return StoreUnavailable(

@@ -14,6 +14,7 @@ from contacts_sync.errors import (
     LeaseLost,
     OperatorTrouble,
     UnreadableGrant,
+    typed,
 )
 from contacts_sync.google import grants, oauth
 from contacts_sync.model import Grant, Run, SealedGrant
@@ -50,17 +51,25 @@ class Access:
             return request(self._grant.access_token)
         except AccessTokenRejected as error:
             raise GrantRejected(
-                "Google refuses a fresh access token", hint=f"contacts-sync connect {self._run.user_id}"
+                "Google refuses a fresh access token", hint=f"contacts-sync connect {typed(self._run.user_id)}"
             ) from error
 
     def _refresh(self) -> None:
         try:
-            fresh = grants.refresh(self._desk.transport, self._desk.oauth, self._grant, now=self._desk.clock())
+            fresh = grants.refresh(
+                self._desk.transport, self._desk.oauth, self._grant, account=self._account(), now=self._desk.clock()
+            )
         except GrantRejected as refused:
             if not self._take_newer():
                 raise self._explained(refused) from refused
         else:
             self._keep(fresh)
+
+    def _account(self) -> str:
+        """The `sub` of the Google account that this user is connected to."""
+        with read(self._desk.db) as tx:
+            connection = connections.get(tx, self._run.user_id)
+        return connection.google_sub if connection else ""
 
     def _explained(self, refused: GrantRejected) -> GrantRejected:
         with read(self._desk.db) as tx:
@@ -69,7 +78,7 @@ class Access:
         if connection is None:
             return refused
         why = reauth.cause(refused, self._grant, connection.connected_at, last_success_at, self._desk.clock())
-        return type(refused)(why, hint=f"contacts-sync connect {self._run.user_id}")
+        return type(refused)(why, hint=f"contacts-sync connect {typed(self._run.user_id)}")
 
     def _keep(self, fresh: Grant) -> None:
         remember(fresh)

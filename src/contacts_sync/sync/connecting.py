@@ -8,9 +8,16 @@ from datetime import timedelta
 import structlog
 
 from contacts_sync import vault
-from contacts_sync.errors import ConsentFailed, PassingTrouble, SyncError, UnknownUser, UnreadableGrant
+from contacts_sync.errors import (
+    ConsentFailed,
+    ContactsSyncError,
+    PassingTrouble,
+    SyncError,
+    UnknownUser,
+    UnreadableGrant,
+)
 from contacts_sync.google import oauth, people
-from contacts_sync.model import Account, Connection, ConnectionStatus, Grant, Run, RunKind, Trigger
+from contacts_sync.model import Account, Connection, ConnectionStatus, Grant, OwnSchedule, Run, RunKind, Trigger
 from contacts_sync.store import connections, contacts, runs
 from contacts_sync.store.engine import Transaction, read, write
 from contacts_sync.sync.access import remember
@@ -18,8 +25,7 @@ from contacts_sync.sync.desk import Desk
 
 log = structlog.get_logger()
 
-PATIENCE = timedelta(seconds=4)  # for Google to confirm a revocation; twice that in all
-NewSchedule = tuple[str | None, str | None]
+PATIENCE = timedelta(seconds=3)  # for Google to be reached and, twice that, to confirm a revocation: below 10 s in all
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,7 @@ def connect(
     user_id: str,
     grant: Grant,
     account: Account,
-    schedule: NewSchedule | None,
+    schedule: OwnSchedule | None,
     switch_account: bool,
 ) -> Run:
     """Store a fresh grant and queue the user's full sync, all or nothing; the answer is the queued run.
@@ -48,22 +54,22 @@ def connect(
     """
     remember(grant)
     try:
-        grant = _preflight(desk, user_id, grant)
+        grant = _preflight(desk, user_id, grant, account)
         with write(desk.db, durable=True) as tx:
             return _store(tx, desk, user_id, grant, account, schedule, switch_account=switch_account)
-    except (SyncError, ConsentFailed):
+    except (ContactsSyncError, KeyboardInterrupt):
         _revoke_unstored(desk, user_id, grant, account)
         raise
 
 
-def _preflight(desk: Desk, user_id: str, grant: Grant) -> Grant:
+def _preflight(desk: Desk, user_id: str, grant: Grant, account: Account) -> Grant:
     """One live refresh and one People call with the new grant; the answer is the grant as it is then.
 
     Passing trouble is left to the first sync and its retries.
     """
     try:
         if not grant.service_account:  # whose tokens come from the key alone, as this one just did
-            grant = oauth.refresh(desk.transport, desk.oauth, grant, now=desk.clock())
+            grant = oauth.refresh(desk.transport, desk.oauth, grant, account=account.sub, now=desk.clock())
             remember(grant)
         people.fetch_groups(desk.people, grant.access_token, user_id=user_id)
     except PassingTrouble as trouble:
@@ -77,7 +83,7 @@ def _store(
     user_id: str,
     grant: Grant,
     account: Account,
-    schedule: NewSchedule | None,
+    schedule: OwnSchedule | None,
     *,
     switch_account: bool,
 ) -> Run:
@@ -87,7 +93,15 @@ def _store(
     if known is not None and not _is_same(known, account):
         _switch(tx, known, account, switch_account=switch_account)
     sealed = vault.seal_grant(desk.vault, user_id, grant)
-    connections.connect(tx, user_id=user_id, account=account, sealed=sealed, schedule=schedule, now=now)
+    connections.connect(
+        tx,
+        user_id=user_id,
+        account=account,
+        sealed=sealed,
+        schedule=schedule,
+        now=now,
+        onboarding=desk.onboarding,
+    )
     run, _ = runs.enqueue(tx, user_id=user_id, kind=RunKind.FULL, trigger=Trigger.CONNECT, now=now)
     return run
 
@@ -177,7 +191,10 @@ def _revoke_unless_needed(
 
 def _revoke(desk: Desk, user_id: str, grant: Grant) -> bool:
     """Best effort, and soon over: the operator waits for it."""
-    hurried = replace(desk.transport, read_timeout=min(desk.transport.read_timeout, PATIENCE))
+    connect_timeout, read_timeout = (
+        min(usual, PATIENCE) for usual in (desk.transport.connect_timeout, desk.transport.read_timeout)
+    )
+    hurried = replace(desk.transport, connect_timeout=connect_timeout, read_timeout=read_timeout)
     try:
         return oauth.revoke(hurried, desk.oauth, grant.refresh_token)
     except SyncError as trouble:

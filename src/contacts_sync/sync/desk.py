@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from contacts_sync import config as configuration
+from contacts_sync import logs
 from contacts_sync import vault as vaults
 from contacts_sync.google.http import Transport, open_transport
 from contacts_sync.google.oauth import OAuthClient
@@ -34,11 +36,13 @@ class Desk:
     oauth: OAuthClient
     people: PeopleClient
     settings: configuration.Sync
+    onboarding: bool
     lease: timedelta
     heartbeat: timedelta
     worker_id: str
     clock: Callable[[], datetime]
     stop: threading.Event
+    monotonic: Callable[[], float] = time.monotonic  # seconds; nobody can set it, and it stands while the host sleeps
 
     @property
     def vault(self) -> vaults.Vault:
@@ -67,6 +71,7 @@ def open_desk(
         oauth=oauth_client(config),
         people=PeopleClient(transport, config.google.endpoints.people, config.sync.page_size),
         settings=config.sync,
+        onboarding=config.schedule.onboarding,
         lease=config.daemon.lease,
         heartbeat=config.daemon.heartbeat,
         worker_id=worker_id,
@@ -81,6 +86,7 @@ def oauth_client(config: configuration.Config) -> OAuthClient:
     Raises `ConfigurationError` for a client that is configured and can't be read.
     """
     credentials = NOBODY if not has_client(config) else client_credentials(config)
+    logs.remember(credentials.client_secret, lasting=True)
     endpoints = config.google.endpoints
     return OAuthClient(
         client_id=credentials.client_id,

@@ -73,7 +73,8 @@ def _is_outage(tx: Transaction, run: Run, error: Exception, desk: Desk) -> bool:
     known = nodes.pause(tx)
     if known is not None:
         return known.error_type == PassingTrouble.__name__
-    return outage.is_outage(runs.latest_ends(tx, outage.USERS - 1), run.user_id, desk.clock())
+    now = desk.clock()
+    return outage.is_outage(runs.latest_ends(tx, outage.USERS - 1, now), run.user_id, now)
 
 
 def _everybodys(error: Exception) -> PassingTrouble:
@@ -94,7 +95,7 @@ def _pause_all(tx: Transaction, run: Run, error: Exception, desk: Desk) -> None:
     known = nodes.pause(tx)
     hint = getattr(error, "hint", "")
     since = known.since if known else now
-    nodes.set_pause(tx, Pause(type(error).__name__, str(error), hint, since, now + PROBE_INTERVAL))
+    nodes.set_pause(tx, Pause(type(error).__name__, _told(error), hint, since, now + PROBE_INTERVAL))
     runs.put_back(tx, run, desk.worker_id, now)
     if known is None or _is_news(known, error):
         log.error("all_runs_paused", error_type=type(error).__name__, error=str(error), hint=hint)
@@ -103,7 +104,7 @@ def _pause_all(tx: Transaction, run: Run, error: Exception, desk: Desk) -> None:
 def _is_news(known: Pause, error: Exception) -> bool:
     """An outage is told once, in whatever words it goes on; another trouble of the operator's is another story."""
     is_outage = known.error_type == type(error).__name__ == PassingTrouble.__name__
-    return not is_outage and known.message != str(error)
+    return not is_outage and known.message != _told(error)
 
 
 def _fail(tx: Transaction, run: Run, error: Exception, desk: Desk) -> None:
@@ -113,7 +114,7 @@ def _fail(tx: Transaction, run: Run, error: Exception, desk: Desk) -> None:
         desk.worker_id,
         desk.clock(),
         error_type=type(error).__name__,
-        message=str(error),
+        message=_told(error),
         traceback=logs.traceback_text(error),
     )
     if _remedy(error) is Remedy.REAUTHORISE:
@@ -121,7 +122,12 @@ def _fail(tx: Transaction, run: Run, error: Exception, desk: Desk) -> None:
 
 
 def _reason(error: Exception) -> str:
-    return "the contacts permission is missing" if isinstance(error, ScopeMissing) else str(error)
+    return "the contacts permission is missing" if isinstance(error, ScopeMissing) else _told(error)
+
+
+def _told(error: Exception) -> str:
+    """What is kept of an error: it may hold words of Google's, and those may hold ours."""
+    return logs.redacted(str(error))
 
 
 def report(outcome: Outcome) -> None:

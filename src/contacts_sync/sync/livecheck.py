@@ -17,12 +17,12 @@ def try_grant(desk: Desk, user_id: str) -> None:
     Raises `UnknownUser` for who isn't connected, `UnreadableGrant`, and whatever Google answers.
     """
     with read(desk.db) as tx:
-        sealed = connections.sealed_grant(tx, user_id)
-    if sealed is None:
+        sealed, known = connections.sealed_grant(tx, user_id), connections.get(tx, user_id)
+    if sealed is None or known is None:
         raise UnknownUser(user_id)
     grant = vault.open_grant(desk.vault, user_id, sealed.sealed)
     remember(grant)
-    fresh = grants.refresh(desk.transport, desk.oauth, grant, now=desk.clock())
+    fresh = grants.refresh(desk.transport, desk.oauth, grant, account=known.google_sub, now=desk.clock())
     remember(fresh)
     with write(desk.db, durable=True) as tx:
         connections.replace_grant(tx, sealed, vault.seal_grant(desk.vault, user_id, fresh))

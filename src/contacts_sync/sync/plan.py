@@ -18,6 +18,8 @@ from contacts_sync.model import (
     Person,
 )
 
+SYSTEM = "system"
+
 
 @dataclass(frozen=True, slots=True)
 class PagePlan:
@@ -63,8 +65,8 @@ def doubtful(known: Iterable[KnownContact], people: Iterable[Person], *, trust_e
     That is so after a disconnect (which clears etags), for sources without an etag, and for everybody when the
     request's shape has changed.
     """
-    etags = {person.resource_name: person.etag for person in people}
-    return [row.id for row in known if not trust_etags or row.etag is None or etags.get(row.resource_name, "") is None]
+    without = {person.resource_name for person in people if person.etag is None}
+    return [row.id for row in known if not trust_etags or row.etag is None or row.resource_name in without]
 
 
 def plan_page(
@@ -110,7 +112,9 @@ class _Finder:
         by_source: bool,
     ) -> None:
         self._by_name = {row.resource_name: row for row in known}
-        self._by_source = {row.source_id: row for row in self._by_name.values() if by_source and row.source_id}
+        self._by_source: dict[str | None, KnownContact] = {
+            row.source_id: row for row in self._by_name.values() if by_source and row.source_id
+        }
         self._alive = {person.resource_name for person in people}
         self._owners = owners
         self.taken: dict[int, str] = {}
@@ -131,7 +135,7 @@ class _Finder:
 
     def _moved(self, person: Person) -> Iterator[KnownContact]:
         candidates = [self._by_name.get(name) for name in person.previous_resource_names]
-        candidates.append(self._by_source.get(person.source_id or ""))
+        candidates.append(self._by_source.get(person.source_id))
         for row in candidates:
             if row is not None and self._is_free(row):
                 yield row
@@ -175,6 +179,13 @@ def plan_groups(known: Iterable[KnownGroup], listed: Iterable[Group]) -> GroupCh
         ),
         removals=tuple(row.id for name, row in rows.items() if name not in fresh),
     )
+
+
+def lacks_googles_own(known: Iterable[KnownGroup], listed: Iterable[Group]) -> bool:
+    """True if the labels that every account has (`myContacts`, `starred`) were listed once and no longer are: whoever
+    answers so knows nothing of this account, and believing it would take all memberships away.
+    """
+    return any(row.group_type == SYSTEM for row in known) and not any(one.group_type == SYSTEM for one in listed)
 
 
 def _differs(row: KnownGroup, group: Group) -> bool:

@@ -15,6 +15,7 @@ from contacts_sync.errors import (
     PageTokenRejected,
     PassingTrouble,
     SyncTokenExpired,
+    typed,
 )
 from contacts_sync.google import people
 from contacts_sync.model import (
@@ -43,7 +44,7 @@ NO_CHANGES, NO_GROUP_CHANGES = Changes(), GroupChanges()
 
 def carry_out(run: Run, desk: Desk) -> Outcome:
     """Carry out a claimed run to one of its ends, or back into the queue. A failure is a value, never raised."""
-    began = desk.clock()
+    began = desk.monotonic()
     error: Exception | None = None
     with structlog.contextvars.bound_contextvars(user=run.user_id, run_id=run.id):
         try:
@@ -51,9 +52,9 @@ def carry_out(run: Run, desk: Desk) -> Outcome:
         except Exception as trouble:  # noqa: BLE001  (the boundary of one user's failure: recorded just below)
             error = trouble
             if isinstance(trouble, GrantRejected):
-                trouble.hint = f"contacts-sync connect {run.user_id}"
+                trouble.hint = f"contacts-sync connect {typed(run.user_id)}"
             ended = ending.record(run, trouble, desk)
-        outcome = Outcome(ended, error, (desk.clock() - began).total_seconds())
+        outcome = Outcome(ended, error, desk.monotonic() - began)
         ending.report(outcome)
     return outcome
 
@@ -83,7 +84,7 @@ class _Claim:
         self._access = access
         self._state = state
         self._fingerprint = people.request_fingerprint(desk.people)
-        self._deadline = desk.clock() + desk.settings.run_deadline
+        self._until = desk.monotonic() + desk.settings.run_deadline.total_seconds()
         self._listing: Listing | None = None
         self._known_groups: list[KnownGroup] | None = groups
         self._labels: frozenset[str] | None = None
@@ -111,7 +112,7 @@ class _Claim:
     def _may_go_on(self) -> None:
         if self._desk.stop.is_set():
             raise Interrupted("the process is stopping")
-        if self._desk.clock() > self._deadline:
+        if self._desk.monotonic() > self._until:
             minutes = self._desk.settings.run_deadline / timedelta(minutes=1)
             raise DeadlineExceeded(
                 f"the run took longer than {minutes:g} minutes",
@@ -125,7 +126,10 @@ class _Claim:
         self._may_go_on()
         user_id = self._run.user_id
         listed = self._access.call(lambda token: people.fetch_groups(self._desk.people, token, user_id=user_id))
-        changes = plan.plan_groups(self._take_known_groups(), listed.groups)
+        known = self._take_known_groups()
+        if plan.lacks_googles_own(known, listed.groups):
+            raise PassingTrouble("Google's list of labels lacks those that every account has")
+        changes = plan.plan_groups(known, listed.groups)
         additions = replace(changes, removals=())
         if additions != NO_GROUP_CHANGES:
             with fenced(self._desk, self._run, additions.counters) as tx:

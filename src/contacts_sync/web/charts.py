@@ -8,7 +8,7 @@ from datetime import datetime
 
 from contacts_sync.health.load import Minute
 from contacts_sync.health.past import Bar
-from contacts_sync.web.words import number, seconds
+from contacts_sync.health.words import number, seconds
 
 WIDTH, HEIGHT = 720.0, 120.0
 GAP = 0.22  # of a bar's width

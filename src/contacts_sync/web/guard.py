@@ -8,6 +8,7 @@ import socket
 from pathlib import Path
 
 from contacts_sync.errors import ConfigurationError
+from contacts_sync.secret_file import read_secret
 from contacts_sync.settings import is_loopback
 
 SHORTEST_PASSWORD = 8
@@ -43,12 +44,7 @@ def _is_address(host: str) -> bool:
 
 def read_password(path: Path) -> str:
     """The password of a file's first line. Raises `ConfigurationError` if there is none or others can read it."""
-    try:
-        if path.stat().st_mode & 0o007:
-            raise ConfigurationError(f"web.password_file {path} is open to everybody", hint=f"chmod 600 {path}")
-        password = path.read_text("utf-8").partition("\n")[0].strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"web.password_file {path} can't be read: {type(error).__name__}") from None
+    password = read_secret(path, "web.password_file")
     if len(password) < SHORTEST_PASSWORD:
         raise ConfigurationError(
             f"web.password_file {path}: its first line has fewer than {SHORTEST_PASSWORD} characters",

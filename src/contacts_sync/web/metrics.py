@@ -11,6 +11,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from contacts_sync import __version__
+from contacts_sync.alerts.command import Ending
+from contacts_sync.alerts.hooks import DROPPED
 from contacts_sync.daemon.liveness import alive
 from contacts_sync.errors import ContactsSyncError
 from contacts_sync.health.fleet import Fleet
@@ -76,6 +78,27 @@ class _Daemon(Collector):
         )
         yield _by_label(
             CounterMetricFamily,
+            "alert_deliveries",
+            "Attempts of this daemon to deliver a message to the operator.",
+            "outcome",
+            {"succeeded": pulse.deliveries[True], "failed": pulse.deliveries[False]},
+        )
+        yield _by_label(
+            CounterMetricFamily,
+            "pings",
+            "Attempts to tell the dead man's switch.",
+            "outcome",
+            {outcome: pulse.pings[outcome] for outcome in ("delivered", "failed")},
+        )
+        yield _by_label(
+            CounterMetricFamily,
+            "hooks",
+            "Commands for ended runs by how they ended; those that the queue had no room for are dropped.",
+            "outcome",
+            {outcome: pulse.hooks[outcome] for outcome in (*Ending, DROPPED)},
+        )
+        yield _by_label(
+            CounterMetricFamily,
             "token_refreshes",
             "Access tokens asked for anew.",
             "outcome",
@@ -100,6 +123,7 @@ class _Store(Collector):
             yield from self._users(fleet)
             yield from self._queue(fleet)
             yield from self._daemons(fleet)
+            yield from self._alerts(fleet)
 
     def _users(self, fleet: Fleet) -> Iterator[Metric]:
         within = self._lookout.watched.config().health.fresh_within.total_seconds()
@@ -139,6 +163,17 @@ class _Store(Collector):
         yield _gauge("daemons_alive", "Daemons that work on this store.", len(daemons))
         if beats:
             yield _gauge("heartbeat_age_seconds", "Age of this daemon's heartbeat in the store.", max(0.0, beats[0]))
+
+    def _alerts(self, fleet: Fleet) -> Iterator[Metric]:
+        waiting = {"new": fleet.alerts.pending - fleet.alerts.failing, "failing": fleet.alerts.failing}
+        yield _gauge("alerts_open", "Causes of trouble that were told and aren't over.", fleet.alerts.opened)
+        yield _by_label(
+            GaugeMetricFamily,
+            "alert_deliveries_waiting",
+            "Messages to the operator that wait to be delivered; failing: they were tried in vain.",
+            "state",
+            waiting,
+        )
 
 
 def _gauge(name: str, documentation: str, value: float) -> GaugeMetricFamily:

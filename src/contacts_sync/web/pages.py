@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, abort, render_template, request
 
 from contacts_sync import __version__, logs
+from contacts_sync.daemon.agenda import in_words, next_run
 from contacts_sync.daemon.liveness import alive
 from contacts_sync.daemon.reconcile import effective
-from contacts_sync.errors import InvalidUsage
 from contacts_sync.health.causes import cause_of
 from contacts_sync.health.cures import command_for, cure_for
 from contacts_sync.health.past import Span
 from contacts_sync.health.verdicts import Health, health_of
-from contacts_sync.model import Connection, ConnectionStatus, Run, RunStatus, Schedule
-from contacts_sync.store import connections, contacts, health, nodes, runs
+from contacts_sync.model import Connection, Run, RunStatus, Schedule
+from contacts_sync.store import connections, contacts, health, interval_schedules, nodes, runs
 from contacts_sync.store.engine import Transaction
-from contacts_sync.timetable import compile_schedule, spread_offset
 from contacts_sync.web import charts
 from contacts_sync.web.listing import Asked, asked, listed, storable
 from contacts_sync.web.look import Lookout
@@ -126,6 +124,8 @@ def _user(tx: Transaction, lookout: Lookout, connection: Connection, before: int
     row = health.one_user(tx, lookout.yardstick(tx), user_id)
     pause = nodes.pause(tx)
     history = health.history(tx, user_id, limit=RUNS_A_PAGE + 1, before=before)
+    schedule, at_intervals = _schedule(lookout, connection), interval_schedules.get(tx, user_id)
+    spread = lookout.watched.config().schedule.spread
     latest = next(iter(history if before is None else health.history(tx, user_id, limit=1)), None)
     return {
         "row": row,
@@ -133,8 +133,9 @@ def _user(tx: Transaction, lookout: Lookout, connection: Connection, before: int
         "cause": cause_of(row, pause, _if_failed(latest)) if row else None,
         "state": connections.sync_state(tx, user_id),
         "contacts": contacts.count(tx, user_id),
-        "schedule": _schedule(lookout, connection),
-        "next_run": _next_run(lookout, connection),
+        "schedule": schedule,
+        "schedule_words": in_words(connection, schedule, at_intervals),
+        "next_run": next_run(connection, schedule, at_intervals, lookout.now(), spread)[0],
         "runs": history[:RUNS_A_PAGE],
         "older": user_address(user_id, before=history[RUNS_A_PAGE - 1].id) if len(history) > RUNS_A_PAGE else None,
         "newest": user_address(user_id) if before is not None else None,
@@ -143,18 +144,6 @@ def _user(tx: Transaction, lookout: Lookout, connection: Connection, before: int
 
 def _if_failed(run: Run | None) -> int | None:
     return run.id if run and run.status is RunStatus.FAILED else None
-
-
-def _next_run(lookout: Lookout, connection: Connection) -> datetime | None:
-    if connection.status is not ConnectionStatus.CONNECTED:
-        return None
-    schedule = _schedule(lookout, connection)
-    try:
-        timetable = compile_schedule(schedule.cron, schedule.timezone)
-    except InvalidUsage:
-        return None
-    spread = lookout.watched.config().schedule.spread
-    return timetable.next_after(lookout.now()).at + spread_offset(connection.user_id, spread)
 
 
 def _schedule(lookout: Lookout, connection: Connection) -> Schedule:

@@ -1,0 +1,55 @@
+"""A user's tokens, while others refresh, replace or remove them."""
+
+from __future__ import annotations
+
+from contacts_sync import vault
+from contacts_sync.model import RunStatus
+from contacts_sync.sandbox import Account, Sandbox, faults
+from contacts_sync.sandbox.faults import Stage
+from contacts_sync.store import connections
+from contacts_sync.store.engine import read
+from contacts_sync.sync.connecting import disconnect
+from contacts_sync.sync.desk import Desk
+from contacts_sync.sync.livecheck import try_grant
+from tests.inside import rows, sync
+
+
+def stored_refresh_token(desk: Desk) -> str:
+    with read(desk.db) as tx:
+        sealed = connections.sealed_grant(tx, "alice")
+    assert sealed
+    return vault.open_grant(desk.vault, "alice", sealed.sealed).refresh_token
+
+
+def test_a_rotated_refresh_token_is_stored_before_its_first_use(desk: Desk, google: Sandbox, account: Account) -> None:
+    before = stored_refresh_token(desk)
+    google.world.grants.rotate_refresh_tokens = True
+    account.expire_access_tokens()
+    seen: list[str] = []
+    google.faults.add("groups", faults.at(Stage.REQUEST, lambda: seen.append(stored_refresh_token(desk))), times=None)
+    assert sync(desk, "alice").run.status is RunStatus.SUCCEEDED
+    refused, first_use = seen[0], seen[1]
+    assert (refused, stored_refresh_token(desk)) == (before, first_use)
+    assert first_use != before
+
+
+def test_a_refresh_token_that_somebody_else_has_rotated_is_read_again(
+    desk: Desk, google: Sandbox, account: Account
+) -> None:
+    google.world.grants.rotate_refresh_tokens = True
+    account.expire_access_tokens()
+    google.faults.add("token", faults.at(Stage.REQUEST, lambda: try_grant(desk, "alice")))
+    outcome = sync(desk, "alice")
+    assert (outcome.run.status, outcome.run.attempts) == (RunStatus.SUCCEEDED, 1)
+    assert rows(desk.db, "SELECT status FROM connections") == [("connected",)]
+
+
+def test_what_a_refresh_brings_is_not_kept_if_the_user_was_disconnected_meanwhile(
+    desk: Desk, google: Sandbox, account: Account
+) -> None:
+    account.expire_access_tokens()
+    cut = faults.at(Stage.REQUEST, lambda: disconnect(desk, "alice", keep_grant=True, purge=False))
+    google.faults.add("token", cut)
+    assert sync(desk, "alice").run.status is RunStatus.CANCELLED
+    assert rows(desk.db, "SELECT 1 FROM oauth_tokens") == []
+    assert rows(desk.db, "SELECT status FROM connections") == [("disconnected",)]

@@ -28,6 +28,8 @@ FLOORS = {
     "settings": 1,
     "logs": 1,
     "new_file": 1,
+    "overview": 0,
+    "redaction": 0,
     "vault": 1,
     "timetable": 1,
     "export": 1,

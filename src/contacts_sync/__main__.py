@@ -1,5 +1,33 @@
-"""`python -m contacts_sync`."""
+"""The first step of the program: `contacts-sync`, and `python -m contacts_sync`."""
 
-from contacts_sync.cli import main
+from __future__ import annotations
 
-main()
+import os
+import sys
+
+from contacts_sync.overview import COLUMNS, OVERVIEW
+
+
+def main() -> None:
+    """Carry out the command line. The overview needs no command, so nothing is loaded for it."""
+    if sys.argv[1:] in (["--help"], ["-h"]) and _shows_overview():
+        return
+    from contacts_sync.cli import main as carry_out  # noqa: PLC0415  (loads click, most of what `--help` would cost)
+
+    carry_out()
+
+
+def _shows_overview() -> bool:
+    """False where it doesn't fit, or can't be written: the command line then does the same at length."""
+    try:
+        if sys.stdout.isatty() and os.get_terminal_size(sys.stdout.fileno()).columns < COLUMNS:
+            return False
+        sys.stdout.write(OVERVIEW)
+        sys.stdout.flush()
+    except OSError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    main()

@@ -27,11 +27,12 @@ RUN_FIELDS = (
     "approves_run_id",
 )
 RUN_TIMES = {"not_before", "queued_at", "started_at", "finished_at"}
+SECONDS = len("2026-03-01T02:00:00")
 
 
 def instant(value: datetime | None) -> str | None:
     """ISO 8601 in UTC with Z, to the second."""
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if value is not None else None
+    return f"{value.astimezone(UTC).isoformat()[:SECONDS]}Z" if value is not None else None
 
 
 def run_document(run: Run) -> dict[str, Any]:

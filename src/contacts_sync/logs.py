@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
-import re
-import traceback
-from collections import deque
 from collections.abc import Mapping, MutableMapping
 from typing import Any, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-HIDDEN = "[hidden]"
+from contacts_sync.redaction import HIDDEN, clean, clean_lines, redacted, remember, traceback_text
+
+__all__ = ["HIDDEN", "clean", "clean_lines", "configure", "redacted", "remember", "set_level", "traceback_text"]
+
 TALKATIVE = (
     "requests_oauthlib",
     "oauthlib",
@@ -21,25 +21,7 @@ TALKATIVE = (
     "apscheduler",
     "alembic",
 )  # print tokens or noise below WARNING
-SHORTEST_SECRET = 8
 PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (0, 7))  # syslog's
-
-_known: deque[str] = deque(maxlen=256)  # of users: the ones that were used last
-_lasting: set[str] = set()  # of the operator
-
-_SHAPES = re.compile(
-    r"""ya29\.[\w.-]+ | 1//[\w-]{10,} | 4/0A[\w-]{10,} | GOCSPX-[\w-]+ | gAAAA[\w=-]{20,}
-      | eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*
-      | (?P<keep>\b(?:Bearer\ |bearer\ |(?:code|token|access_token|refresh_token|client_secret|code_verifier)=))
-        [^\s&"']+""",
-    re.VERBOSE,
-)
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-_INVISIBLE = re.compile(  # but not the joiners, which Persian and emoji are written with
-    r"[\u00ad\u180e\u200b\u2060-\u2065\u206a-\u206f\ufeff\ufff9-\ufffb"
-    r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f]"
-)
 
 
 def configure(*, level: str, format: str, stream: TextIO) -> None:  # noqa: A002  (the configuration's word)
@@ -106,40 +88,6 @@ def set_level(level: str) -> None:
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)  # a lost connection is told by who needed it
-
-
-def remember(secret: str, *, lasting: bool = False) -> None:
-    """From now on this value is hidden wherever it turns up, whatever it looks like. `lasting`: however many follow."""
-    if len(secret) < SHORTEST_SECRET or secret in _known:
-        return
-    if lasting:
-        _lasting.add(secret)
-    else:
-        _known.append(secret)
-
-
-def redacted(text: str) -> str:
-    """The text without anything that is, or looks like, a secret."""
-    for secret in (*_lasting, *_known):
-        text = text.replace(secret, HIDDEN)
-    return _SHAPES.sub(lambda found: (found["keep"] or "") + HIDDEN, text)
-
-
-def clean(text: str) -> str:
-    """The text without what could steer a terminal or deceive its reader: escape sequences, control, bidirectional
-    and invisible characters, lone surrogates.
-    """
-    return _CONTROLS.sub(" ", _INVISIBLE.sub("", _ESCAPES.sub("", text)))
-
-
-def clean_lines(text: str) -> str:
-    """The same for text of several lines, which stay lines."""
-    return "\n".join(map(clean, text.split("\n")))
-
-
-def traceback_text(error: BaseException) -> str:
-    """A traceback to keep with a run: redacted, and never with local variables."""
-    return redacted("".join(traceback.format_exception(error)))
 
 
 def _redact(_logger: WrappedLogger, _method: str, event: EventDict) -> MutableMapping[str, Any]:

@@ -12,6 +12,7 @@ from tests.benchmarks.processes import Cost
 
 HEAD = "| what | limit | contacts-sync | ratio | goal |\n| --- | --- | --- | --- | --- |"
 Sample = TypeVar("Sample")
+Other = TypeVar("Other")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,9 @@ def nothing() -> None:
 def alternately(
     rounds: int,
     one: Callable[[], Sample],
-    other: Callable[[], Sample],
+    other: Callable[[], Other],
     before: Callable[[], object] = nothing,
-) -> list[tuple[Sample, Sample]]:
+) -> list[tuple[Sample, Other]]:
     """Samples of both in pairs, each pair taken side by side and every second one the other way round."""
     pairs = []
     for number in range(rounds):

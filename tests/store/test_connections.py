@@ -219,4 +219,4 @@ def test_all_grants_can_be_read_at_once(db: Database) -> None:
     with write(db) as tx:
         assert [grant.user_id for grant in connections.every_grant(tx)] == ["alice", "bob"]
         connections.disconnect(tx, "bob", NOW)
-        assert connections.every_grant(tx) == [SealedGrant("alice", "sealed-alice", 1)]
+        assert list(connections.every_grant(tx)) == [SealedGrant("alice", "sealed-alice", 1)]

@@ -22,7 +22,7 @@ INSTANTS = st.integers(0, 8_000_000_000_000_000).map(lambda after: NOW + timedel
 def test_as_text_instants_sort_like_instants(one: datetime, other: datetime) -> None:
     texts = [Instant().process_bind_param(instant, SQLITE) for instant in (one, other)]
     assert (texts[0] < texts[1]) == (one < other)
-    assert Instant().process_result_value(texts[0], SQLITE) == one
+    assert Instant().result_processor(SQLITE, None)(texts[0]) == one
 
 
 def test_instants_come_back_in_utc(db: Database) -> None:

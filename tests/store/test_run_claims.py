@@ -300,3 +300,11 @@ def test_full_syncs_are_rationed_and_let_others_pass(db: Database) -> None:
         assert runs.is_due(tx, NOW + MINUTE)
     assert claimed(db, now=NOW + MINUTE, limit=4, full_limit=0) == []
     assert len(claimed(db, now=NOW + MINUTE, limit=4, full_limit=4)) == 2
+
+
+def test_when_a_run_began_and_was_first_deferred_is_kept_like_every_other_instant(db: Database) -> None:
+    run = running(db)
+    with write(db) as tx:
+        runs.put_back(tx, run, "w1", NOW, deferred=True)
+        same = text("SELECT started_at = queued_at AND deferred_since = queued_at FROM sync_runs")
+        assert tx.execute(same).scalar_one()

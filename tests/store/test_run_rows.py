@@ -6,12 +6,15 @@ import pytest
 from sqlalchemy import text
 
 from contacts_sync.errors import UnknownItem
-from contacts_sync.model import End, RunStatus, Trigger
+from contacts_sync.model import Counters, End, Run, RunStatus, Trigger
 from contacts_sync.store import connections, runs
 from contacts_sync.store.engine import Database, read, write
+from contacts_sync.store.run_rows import COUNTED
+from contacts_sync.store.tables import sync_runs
 from tests.store.given import NOW, claimed, connected, queued, running
 
 DAY = timedelta(days=1)
+COLUMNS = list(sync_runs.c.keys())
 
 
 def test_an_unknown_run_is_named(db: Database) -> None:
@@ -83,8 +86,19 @@ def test_the_last_end_of_each_user_is_known(db: Database) -> None:
         runs.succeed(tx, second, "w1", NOW, contacts_sync_token="t", groups_sync_token=None, fingerprint="f")
     queued(db, "a")
     with read(db) as tx:
-        ends = {user: (run.id, run.status) for user, run in runs.latest_ended(tx).items()}
-    assert ends == {"a": (second.id, RunStatus.SUCCEEDED), "b": (2, RunStatus.FAILED)}
+        ends = {user: runs.latest_ended(tx, user) for user in ("a", "b", "c")}
+        failed = {user: run.id for user, run in runs.latest_failed(tx).items()}
+        assert runs.latest_failed(tx, "a") == {}
+        assert runs.latest_failed(tx, "b") == {"b": ends["b"]}
+    found = {user: run and (run.id, run.status) for user, run in ends.items()}
+    assert found == {"a": (second.id, RunStatus.SUCCEEDED), "b": (2, RunStatus.FAILED), "c": None}
+    assert failed == {"b": 2}
+
+
+def test_a_runs_fields_are_the_columns_in_their_order() -> None:
+    names = [name for name in Run.__slots__ if name != "counters"]
+    assert [name for name in COLUMNS if name not in Counters.__slots__] == names
+    assert tuple(COLUMNS[COUNTED]) == Counters.__slots__
 
 
 def test_an_approval_is_found_by_what_it_approves(db: Database) -> None:

@@ -45,7 +45,7 @@ def approved(tx: Transaction, run_id: int) -> Run:
 
 def _is_parked(tx: Transaction, run: Run) -> bool:
     """True for a run that waits for an approval: it has none yet, and no later run has gone well without."""
-    latest = runs.latest_ended(tx).get(run.user_id, run)
+    latest = runs.latest_ended(tx, run.user_id) or run
     return (
         run.error_type == MassDeletion.__name__
         and runs.approval_of(tx, run.id) is None

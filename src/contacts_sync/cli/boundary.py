@@ -118,7 +118,7 @@ def _tell(error: ContactsSyncError, words: Sequence[str], cause: Exception) -> i
 
 
 def _traceback(cause: Exception) -> str:
-    from contacts_sync.logs import clean_lines, traceback_text
+    from contacts_sync.redaction import clean_lines, traceback_text
 
     return clean_lines(traceback_text(cause))
 
@@ -149,7 +149,7 @@ def document(error: ContactsSyncError) -> dict[str, object]:
 
 def line(error: ContactsSyncError) -> str:
     """An error as one line that says what to do next; configuration problems are a line each."""
-    from contacts_sync.logs import clean
+    from contacts_sync.redaction import clean
 
     separate = isinstance(error, ConfigurationError)
     texts = error.message.splitlines() if separate else [" ".join(error.message.split())]
@@ -160,6 +160,6 @@ def line(error: ContactsSyncError) -> str:
 
 
 def _redacted(text: str) -> str:
-    from contacts_sync.logs import redacted
+    from contacts_sync.redaction import redacted
 
     return redacted(text)

@@ -42,7 +42,7 @@ def store_findings(config: Config, db: Database) -> Iterator[Finding]:
 def needs_no_client(config: Config, db: Database) -> bool:
     """True if there are users, and all of them are connected by service accounts."""
     with read(db) as tx:
-        grants = connections.every_grant(tx)
+        grants = list(connections.every_grant(tx))
     try:
         keys = vault.load_keys(config.secrets.key_file)
         opened = [vault.open_grant(keys, grant.user_id, grant.sealed) for grant in grants]
@@ -58,7 +58,7 @@ def _tokens(config: Config, db: Database) -> Iterator[Finding]:
         yield failed("tokens", error)
         return
     with read(db) as tx:
-        grants = connections.every_grant(tx)
+        grants = list(connections.every_grant(tx))
     closed = [grant.user_id for grant in grants if not _opens(keys, grant)]
     if closed:
         hint = f"put the old key back into {config.secrets.key_file}, or: contacts-sync connect {typed(closed[0])}"

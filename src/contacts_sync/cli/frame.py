@@ -63,6 +63,10 @@ class Frame:
         self._speak(self.log_level or "critical", loaded.log.format)
         return loaded
 
+    def silent_config(self) -> Config:
+        """The same for a command that loads nothing that logs: setting logs up is a sixth of its time."""
+        return self.config() if self.log_level else self.load()
+
     def daemon_config(self) -> Config:
         """The same, with logging set up as configured."""
         loaded = self.load()

@@ -72,10 +72,10 @@ def _key_made(config: Config, db: Database) -> bool:
     if path.exists():
         return False
     with read(db) as tx:
-        sealed = connections.every_grant(tx)
+        sealed = sum(1 for _ in connections.every_grant(tx))
     if sealed:
         raise KeyProblem(
-            f"there is no key file {path}, but the store holds the sealed tokens of {len(sealed)} users",
+            f"there is no key file {path}, but the store holds the sealed tokens of {sealed} users",
             hint="put it back; if it is lost, `contacts-sync key generate` makes one: connect each user again",
         )
     make_directories(path.parent)

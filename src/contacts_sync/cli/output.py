@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from contacts_sync.documents import instant as instant  # noqa: PLC0414  (commands have all their output from here)
-from contacts_sync.logs import clean
+from contacts_sync.redaction import clean
 
 
 def print_json(document: Any) -> None:
@@ -59,8 +59,9 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
         _draw(columns, cells)
         return
     widths = [max([len(columns[n]), *(len(row[n]) for row in cells)]) for n in range(len(columns))]
-    for row in [[column.upper() for column in columns], *cells]:
-        click.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+    lines = [[column.upper() for column in columns], *cells]
+    form = "  ".join(f"{{:{width}}}" for width in widths)
+    click.echo("\n".join(form.format(*row).rstrip() for row in lines))
 
 
 def _draw(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:

@@ -55,7 +55,7 @@ def _chosen(tx: Transaction, *, failed: bool) -> list[str]:
     """All connected users, or those whose latest run failed; says who is left out, and if nobody is left."""
     from contacts_sync.cli.output import note, warn
     from contacts_sync.errors import typed
-    from contacts_sync.model import ConnectionStatus, RunStatus
+    from contacts_sync.model import ConnectionStatus
     from contacts_sync.store import connections, runs
 
     known = connections.every(tx)
@@ -63,8 +63,8 @@ def _chosen(tx: Transaction, *, failed: bool) -> list[str]:
         warn(f"{user} is left out and must consent again; next: contacts-sync connect {typed(user)}")
     users = _with(known, ConnectionStatus.CONNECTED)
     if failed:
-        latest = runs.latest_ended(tx)
-        users = [user for user in users if user in latest and latest[user].status is RunStatus.FAILED]
+        having_failed = runs.latest_failed(tx)
+        users = [user for user in users if user in having_failed]
     if not users:
         note("no user's latest run has failed" if failed else "nobody is connected; next: contacts-sync connect USER")
     return users

@@ -10,7 +10,6 @@ from contacts_sync.cli.frame import Frame, checked_user_id, json_option, now, op
 
 if TYPE_CHECKING:
     from contacts_sync.config import Config
-    from contacts_sync.model import Connection
     from contacts_sync.store.engine import Database, Transaction
 
 COLUMNS = {
@@ -38,7 +37,7 @@ def command(frame: Frame, user_id: str | None, as_json: bool) -> None:
 
     if user_id is not None:
         checked_user_id(user_id)
-    config = frame.config()
+    config = frame.silent_config()
     with frame.store(config) as db:
         closed = _wrong_key(config, db)
         with read(db) as tx:
@@ -106,41 +105,39 @@ def _users(
     from contacts_sync.cli.timing import default_schedule
     from contacts_sync.daemon.agenda import next_run
     from contacts_sync.daemon.reconcile import effective
-    from contacts_sync.model import SyncState
-    from contacts_sync.store import connections, contacts, interval_schedules, nodes, runs
+    from contacts_sync.errors import UnknownUser
+    from contacts_sync.store import interval_schedules, nodes
+    from contacts_sync.store.standings import Standing, standings
 
-    unreadable = contacts.unreadable_counts(tx)
-    at, default = now(), default_schedule(config)
-    states, counts = connections.every_sync_state(tx), connections.contact_counts(tx)
+    at, default, pause = now(), default_schedule(config), nodes.pause(tx)
     at_intervals = interval_schedules.every(tx)
-    active, latest, pause = runs.active(tx), runs.latest_ended(tx), nodes.pause(tx)
 
-    def told(one: Connection) -> dict[str, Any]:
-        user, schedule = one.user_id, effective(one, default)
-        due, broken = next_run(one, schedule, at_intervals.get(user), at, config.schedule.spread)
-        run, ended = active.get(user), latest.get(user)
-        note = note_for(one, closed=closed, broken=broken, pause=pause, active=run, latest=ended, daemon=daemon, now=at)
+    def told(one: Standing) -> dict[str, Any]:
+        link, schedule = one.connection, effective(one.connection, default)
+        interval = at_intervals.get(link.user_id)
+        due, broken = next_run(link, schedule, interval, at, config.schedule.spread)
+        note = note_for(
+            link,
+            closed=closed,
+            broken=broken,
+            pause=pause,
+            active=one.active,
+            latest=one.failed,
+            daemon=daemon,
+            now=at,
+        )
         return {
-            **user_document(one, schedule, at_intervals.get(user), states.get(user, SyncState(user))),
+            **user_document(link, schedule, interval, one.state),
             "next_run_at": instant(due),
-            "contacts": counts.get(user, 0),
-            "unreadable_contacts": unreadable.get(user, 0),
-            "note": note or unreadable_note(unreadable.get(user, 0)),
+            "contacts": one.contacts,
+            "unreadable_contacts": one.unreadable,
+            "note": note or unreadable_note(one.unreadable),
         }
 
-    return [told(one) for one in _chosen(tx, user_id)]
-
-
-def _chosen(tx: Transaction, user_id: str | None) -> list[Connection]:
-    from contacts_sync.errors import UnknownUser
-    from contacts_sync.store import connections
-
-    if user_id is None:
-        return connections.every(tx)
-    one = connections.get(tx, user_id)
-    if one is None:
+    found = standings(tx, user_id)
+    if user_id is not None and not found:
         raise UnknownUser(user_id, why="was never connected")
-    return [one]
+    return [told(one) for one in found]
 
 
 def _show(daemons: list[dict[str, Any]], users: list[dict[str, Any]], told: dict[str, Any]) -> None:

@@ -1,17 +1,18 @@
 """The only room that knows APScheduler: one job a connected user, whose firing is put on a queue.
 
 APScheduler is a clock here, the store is the truth: jobs live in memory and are rebuilt from the store, nothing
-is ever dropped as a misfire, and which slot a firing stands for is computed from the timetable by the reader of
-the queue.
+is ever dropped as a misfire, firing takes no thread, and which slot a firing stands for is computed from the
+timetable by the reader of the queue.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from inspect import signature
 from queue import SimpleQueue
 
-from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.executors.debug import DebugExecutor
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
@@ -42,18 +43,29 @@ class SlotTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler 3 ships no 
         return self._span[1]
 
 
+def _putting_into(fired: SimpleQueue[str]) -> Callable[[str], None]:
+    """What every job calls. APScheduler asks for its signature once a job, and Python works it out anew each time."""
+
+    def fire(user: str) -> None:
+        fired.put(user)
+
+    fire.__signature__ = signature(fire)  # type: ignore[attr-defined]  # where inspect looks first
+    return fire
+
+
 class Scheduler:
     """Jobs by user id. `fired` receives the user ids whose slot has come."""
 
     def __init__(self, fired: SimpleQueue[str]) -> None:
         self.fired = fired
+        self._fire = _putting_into(fired)
         self._triggers: dict[str, SlotTrigger] = {}
         self._shared: dict[Timetable, SlotTrigger] = {}
         self._jobs = MemoryJobStore()
         self._clock = BackgroundScheduler(
             timezone=UTC,
             jobstores={"default": self._jobs},
-            executors={"default": ThreadPoolExecutor(1)},
+            executors={"default": DebugExecutor()},
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
 
@@ -101,9 +113,6 @@ class Scheduler:
         """Compute every next firing again, as after a clock that was set back to `now`."""
         for user, trigger in self._triggers.items():
             self._put(user, trigger.timetable, next_run_time=trigger.get_next_fire_time(None, now))
-
-    def _fire(self, user: str) -> None:
-        self.fired.put(user)
 
     def _put(self, user: str, timetable: Timetable, **more: datetime) -> None:
         trigger = self._shared.setdefault(timetable, SlotTrigger(timetable))

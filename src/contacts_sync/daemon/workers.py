@@ -25,6 +25,7 @@ from contacts_sync.sync.run import carry_out
 
 log = structlog.get_logger()
 
+AT_ONCE = 16  # a crew of so many times n workers claims for n of them together: a claim is a look and a transaction
 LEAST_FULL, FULL_SHARE = 4, 4  # full syncs side by side: four, or a quarter of the workers
 LOOK_EVERY = timedelta(milliseconds=200)
 PATIENCE = timedelta(seconds=5)  # for runs to reach a page boundary after Ctrl-C
@@ -36,7 +37,8 @@ def new_worker_id() -> str:
 
 
 class Crew:
-    """A fixed number of worker threads. `freed` is set, and `ended` is told how it went, after each run.
+    """A fixed number of worker threads. `ended` is told how it went after each run; `freed` is set once there is a
+    handful of idle workers, in small crews after each run.
 
     Threads are daemonic: a run that hangs in a system call can't keep the process from exiting.
     """
@@ -140,7 +142,8 @@ class Crew:
                     self._begun.pop(run.id, None)
                     if not recorded:
                         self._unrecorded.add(run.id)
-                self._freed.set()
+                if self._busy == 0 or self.idle >= self._size // AT_ONCE:
+                    self._freed.set()
 
 
 def claim_for(crew: Crew, run_ids: Collection[int] | None = None) -> int:

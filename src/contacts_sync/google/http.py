@@ -149,12 +149,12 @@ def get(transport: Transport, url: str, *, params: Mapping[str, str], access_tok
 
 def post_form(transport: Transport, url: str, form: Mapping[str, str]) -> Answer:
     """POST a form; secrets go into the body, never into the URL."""
-    return _exchange(transport, lambda: transport.session.prepare_request(requests.Request("POST", url, data=form)))
+    return _exchange(transport, lambda: _prepared_form(url, form))
 
 
 def _prepared_get(url: str, params: Mapping[str, str], access_token: str | None) -> requests.PreparedRequest:
     """What a session would send, for a third of its work."""
-    request = _template(url).copy()
+    request = _template("GET", url).copy()
     if params:
         request.url = f"{request.url}{'&' if '?' in url else '?'}{urlencode(params)}"
     if access_token is not None:
@@ -162,9 +162,15 @@ def _prepared_get(url: str, params: Mapping[str, str], access_token: str | None)
     return request
 
 
+def _prepared_form(url: str, form: Mapping[str, str]) -> requests.PreparedRequest:
+    request = _template("POST", url).copy()
+    request.prepare_body(form, None)
+    return request
+
+
 @lru_cache(maxsize=16)
-def _template(url: str) -> requests.PreparedRequest:
-    return requests.Request("GET", url, headers={**default_headers(), **HEADERS}).prepare()
+def _template(method: str, url: str) -> requests.PreparedRequest:
+    return requests.Request(method, url, headers={**default_headers(), **HEADERS}).prepare()
 
 
 def _exchange(transport: Transport, prepare_request: Callable[[], requests.PreparedRequest]) -> Answer:

@@ -1,7 +1,7 @@
 """OAuth 2.0 with Google: consent URL, code -> grant, refresh, revoke (RFC 6749, 7636, 7009, 8252, 9207).
 
-requests-oauthlib speaks the protocol; what it would get wrong is handled here: errors are judged before oauthlib
-disguises them, granted scopes are compared by us, and nothing depends on its environment switches.
+requests-oauthlib speaks the protocol of the consent; what it would get wrong is handled here: errors are judged
+before oauthlib disguises them, granted scopes are compared by us, and nothing depends on its environment switches.
 """
 
 from __future__ import annotations
@@ -194,18 +194,14 @@ def refresh(transport: Transport, client: OAuthClient, grant: Grant, *, account:
     `account` is the `sub` it must be for, if known. Raises `GrantRejected` for a dead grant, `OperatorTrouble` for a
     refused client, `AccountMismatch` for another account's tokens, `PassingTrouble` and its kin.
     """
-    answer = _ask(
-        transport,
-        client,
-        lambda session: session.refresh_token(
-            _as_https(client.token),
-            refresh_token=grant.refresh_token,
-            client_id=client.client_id,
-            client_secret=client.client_secret,
-            timeout=transport.timeouts,
-        ),
-        now=now,
-    )
+    form = {
+        "grant_type": "refresh_token",
+        "refresh_token": grant.refresh_token,
+        "client_id": client.client_id,
+        "client_secret": client.client_secret,
+    }
+    said = post_form(transport, client.token, form)  # once a run: a session of its own would double what it costs
+    answer = _token_answer(said.status, said.headers, said.body, now)
     refuse_another_account(_text(answer, "id_token"), account)
     fresh = _grant(answer, now, refresh_token=grant.refresh_token, scopes=grant.scopes)
     return replace(fresh, refresh_expires_at=fresh.refresh_expires_at or grant.refresh_expires_at)
@@ -253,7 +249,7 @@ class _TokenEndpoint(BaseAdapter):
         """Through the pool; `answer` is what came. Raises the one error of ours that says what to do."""
         request.url = self._scheme + (request.url or "").removeprefix("https")
         with self._pool.send(request, *args, **{**kwargs, "stream": True}) as response:
-            self.answer = _token_answer(response, whole_body(response), self._now)
+            self.answer = _token_answer(response.status_code, response.headers, whole_body(response), self._now)
         response._content = json.dumps({**_tokens(self.answer), **PLAIN}).encode()  # noqa: SLF001  (oauthlib chokes on odd values; we read the original)
         return response
 
@@ -265,9 +261,9 @@ def _as_https(url: str) -> str:
     return "https" + url.removeprefix(urlsplit(url).scheme)
 
 
-def _token_answer(response: requests.Response, body: bytes, now: datetime) -> dict[str, Any]:
-    if response.status_code != 200:
-        raise faults.judge_token_answer(response.status_code, response.headers, body, now=now)
+def _token_answer(status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> dict[str, Any]:
+    if status != 200:
+        raise faults.judge_token_answer(status, headers, body, now=now)
     try:
         answer = json.loads(storable(body))
     except (ValueError, RecursionError):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import Row, bindparam, delete, func, select, update
 
 from contacts_sync.model import Account, Connection, ConnectionStatus, OwnSchedule, SealedGrant
 from contacts_sync.store import dialect, interval_schedules, tables
 from contacts_sync.store.run_queue import cancel
 from contacts_sync.store.states import clear, every_sync_state, sync_state
-from contacts_sync.store.tables import IS_RUNNING, contact_groups, contacts, oauth_tokens, sync_runs
+from contacts_sync.store.tables import IS_RUNNING, contact_groups, contacts, is_of, oauth_tokens, sync_runs
 from contacts_sync.store.transactions import Transaction
 
 __all__ = [
@@ -35,6 +37,17 @@ __all__ = [
 
 table = tables.connections
 KEPT = [table.c[name] for name in Connection.__slots__]
+STATUS = Connection.__slots__.index("status")
+AT_ONCE = 500  # sealed grants in memory
+REPLACED = (
+    update(oauth_tokens)
+    .where(
+        oauth_tokens.c.user_id == bindparam("of_user"),
+        oauth_tokens.c.version == bindparam("known_version"),
+        oauth_tokens.c.sealed == bindparam("known_sealed"),
+    )
+    .values(sealed=bindparam("fresh"), version=oauth_tokens.c.version + 1)
+)
 GRANT_OF_USER = select(oauth_tokens).where(oauth_tokens.c.user_id == bindparam("of_user"))
 
 # -- reading
@@ -42,14 +55,19 @@ GRANT_OF_USER = select(oauth_tokens).where(oauth_tokens.c.user_id == bindparam("
 
 def get(tx: Transaction, user_id: str) -> Connection | None:
     """A user's connection, whatever its status."""
-    row = tx.execute(select(*KEPT).where(table.c.user_id == user_id)).mappings().first()
-    return Connection(**{**row, "status": ConnectionStatus(row["status"])}) if row else None
+    return next(iter(every(tx, user_id)), None)
 
 
-def every(tx: Transaction) -> list[Connection]:
-    """All connections, the disconnected among them, by user id."""
-    rows = tx.execute(select(*KEPT).order_by(table.c.user_id)).mappings()
-    return [Connection(**{**row, "status": ConnectionStatus(row["status"])}) for row in rows]
+def every(tx: Transaction, user_id: str | None = None) -> list[Connection]:
+    """All connections (of one user, if given), the disconnected among them, by user id."""
+    rows = tx.execute(select(*KEPT).where(is_of(table, user_id)).order_by(table.c.user_id))
+    return [_connection(row) for row in rows]
+
+
+def _connection(row: Row[Any]) -> Connection:
+    values = list(row)
+    values[STATUS] = ConnectionStatus(values[STATUS])
+    return Connection(*values)
 
 
 def own_schedule(tx: Transaction, user_id: str) -> OwnSchedule | None:
@@ -67,9 +85,10 @@ def account_is_shared(tx: Transaction, user_id: str, sub: str) -> bool:
     return tx.execute(others.limit(1)).first() is not None
 
 
-def contact_counts(tx: Transaction) -> dict[str, int]:
-    """How many contacts each user has."""
-    rows = tx.execute(select(contacts.c.user_id, func.count()).group_by(contacts.c.user_id))
+def contact_counts(tx: Transaction, user_id: str | None = None) -> dict[str, int]:
+    """How many contacts each user (or the given one) has."""
+    by_user = select(contacts.c.user_id, func.count()).where(is_of(contacts, user_id)).group_by(contacts.c.user_id)
+    rows = tx.execute(by_user)
     return {row[0]: row[1] for row in rows}
 
 
@@ -157,25 +176,20 @@ def needs_reauth(tx: Transaction, user_id: str, reason: str) -> None:
 
 def sealed_grant(tx: Transaction, user_id: str) -> SealedGrant | None:
     """A user's tokens, sealed."""
-    row = tx.execute(GRANT_OF_USER, {"of_user": user_id}).mappings().first()
-    return SealedGrant(**row) if row else None
+    row = tx.execute(GRANT_OF_USER, {"of_user": user_id}).first()
+    return SealedGrant(*row) if row else None
 
 
-def every_grant(tx: Transaction) -> list[SealedGrant]:
-    """Everybody's tokens, sealed."""
-    rows = tx.execute(select(oauth_tokens).order_by(oauth_tokens.c.user_id)).mappings()
-    return [SealedGrant(**row) for row in rows]
+def every_grant(tx: Transaction) -> Iterator[SealedGrant]:
+    """Everybody's tokens, sealed, by user id; read as they are taken, as long as the transaction is open."""
+    rows = tx.execute(select(oauth_tokens).order_by(oauth_tokens.c.user_id), execution_options={"yield_per": AT_ONCE})
+    return (SealedGrant(*row) for row in rows)
 
 
 def replace_grant(tx: Transaction, old: SealedGrant, sealed: str) -> bool:
     """Replace exactly the grant that was read before; False if it was replaced or removed meanwhile."""
-    unchanged = (
-        (oauth_tokens.c.user_id == old.user_id)
-        & (oauth_tokens.c.version == old.version)
-        & (oauth_tokens.c.sealed == old.sealed)
-    )
-    values = {"sealed": sealed, "version": old.version + 1}
-    return tx.execute(update(oauth_tokens).where(unchanged).values(values)).rowcount == 1
+    known = {"of_user": old.user_id, "known_version": old.version, "known_sealed": old.sealed, "fresh": sealed}
+    return tx.execute(REPLACED, known).rowcount == 1
 
 
 # -- unlinking

@@ -6,10 +6,11 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeAlias
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote
 
 from sqlalchemy import (
@@ -34,7 +35,7 @@ from sqlalchemy import (
     text,
     type_coerce,
 )
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import QueuePool
@@ -44,8 +45,12 @@ from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
 from contacts_sync.errors import StoreUnusable
 
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
+
 APPLICATION_ID = int.from_bytes(b"cSyn")  # in the header of every SQLite store of ours
 PAGE_SIZE = 16_384  # a payload of a few kilobytes stays on one page
+KEPT_OPEN = 32  # connections to a SQLite file: opening one costs as much as several transactions
 BUSY_TIMEOUT_SECONDS = 10  # a call into SQLite hears no signal: a daemon that shall stop waits as long
 CHANNEL = "contacts_sync"  # where PostgreSQL tells other processes that there is something to do
 MIGRATION_LOCK = int.from_bytes(b"contacts")  # the advisory lock of whoever migrates
@@ -130,7 +135,13 @@ def sqlite_engine(path: Path) -> Engine:
         )
 
     engine = create_engine(
-        "sqlite://", creator=connect, hide_parameters=True, poolclass=QueuePool, pool_size=8, max_overflow=-1
+        "sqlite://",
+        creator=connect,
+        hide_parameters=True,
+        poolclass=QueuePool,
+        pool_size=KEPT_OPEN,
+        max_overflow=-1,
+        pool_use_lifo=True,
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -205,7 +216,14 @@ Upsert: TypeAlias = "sqlite.Insert | postgresql.Insert"
 
 def upsert(tx: Connection, table: Table) -> Upsert:
     """An INSERT that can say ON CONFLICT."""
-    return postgresql.insert(table) if is_server(tx.dialect) else sqlite.insert(table)
+    return _postgresql().insert(table) if is_server(tx.dialect) else sqlite.insert(table)
+
+
+def _postgresql() -> ModuleType:
+    """Loaded where it is used: it brings asyncio with it, a tenth of what a command's start costs."""
+    from sqlalchemy.dialects import postgresql  # noqa: PLC0415  (see above)
+
+    return postgresql
 
 
 def announce(tx: Connection) -> None:
@@ -284,7 +302,7 @@ def given_rows(
     """Rows of ours as something to join with, in one parameter however many they are."""
     document = json.dumps([list(row) for row in rows], default=lambda at: at.isoformat(timespec="microseconds"))
     if is_server(tx.dialect):
-        each = func.jsonb_array_elements(cast(type_coerce(document, Text), postgresql.JSONB)).table_valued("value")
+        each = func.jsonb_array_elements(cast(type_coerce(document, Text), _postgresql().JSONB)).table_valued("value")
         cells: list[ColumnElement[Any]] = [
             cast(each.c.value.op("->>")(n), kind) for n, kind in enumerate(columns.values())
         ]
@@ -328,19 +346,26 @@ class Instant(TypeDecorator[datetime]):
         value = value.astimezone(UTC)
         return value if is_server(dialect) else value.isoformat(timespec="microseconds")
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:  # noqa: ARG002  (SQLAlchemy's signature)
         """Aware UTC, whatever the session's time zone."""
-        if value is None:
-            return None
-        return (value if is_server(dialect) else _instant_of(value)).astimezone(UTC)
+        return _in_utc if is_server(dialect) else _read_text
 
 
-def _instant_of(value: Any) -> datetime:
+def _in_utc(value: datetime | None) -> datetime | None:
+    return None if value is None else value.astimezone(UTC)
+
+
+def _read_text(value: Any) -> datetime | None:
     """A row that somebody has edited to nonsense must not keep everybody's from being read."""
+    if value is None:
+        return None
     try:
-        return datetime.fromisoformat(value)
+        at = datetime.fromisoformat(value)
     except (ValueError, TypeError):
         return LONG_AGO
+    if at.tzinfo is None:  # as some were written once
+        return at.replace(tzinfo=UTC)
+    return at if at.tzinfo is UTC else at.astimezone(UTC)
 
 
 class JsonText(UserDefinedType[str]):

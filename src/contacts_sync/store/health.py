@@ -209,7 +209,7 @@ def history(tx: Transaction, user_id: str, *, limit: int, before: int | None = N
     query = select(sync_runs).where(sync_runs.c.user_id == user_id).order_by(sync_runs.c.id.desc()).limit(limit)
     if before is not None:
         query = query.where(sync_runs.c.id < before)
-    return [run_of(row) for row in tx.execute(query).mappings()]
+    return [run_of(row) for row in tx.execute(query)]
 
 
 # -- how it is counted

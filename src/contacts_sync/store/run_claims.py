@@ -6,12 +6,13 @@ from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, select, true, update
+from sqlalchemy import ColumnElement, and_, case, func, literal, select, true, update
 
 from contacts_sync.errors import RunAbandoned
 from contacts_sync.model import ConnectionStatus, Run, RunKind, RunStatus
 from contacts_sync.store import dialect
 from contacts_sync.store.chunks import chunks
+from contacts_sync.store.dialect import Instant
 from contacts_sync.store.run_rows import end_at, run_of
 from contacts_sync.store.shared_clock import shared
 from contacts_sync.store.states import note_failure
@@ -77,11 +78,11 @@ def claim(
             worker_id=worker_id,
             lease_expires_at=shared(tx, now) + lease,
             starts=sync_runs.c.starts + 1,
-            started_at=func.coalesce(sync_runs.c.started_at, now),
+            started_at=func.coalesce(sync_runs.c.started_at, literal(now, Instant())),
         )
         .returning(sync_runs)
     )
-    return sorted((run_of(row) for row in claimed.mappings()), key=lambda run: (run.not_before, run.id))
+    return sorted((run_of(row) for row in claimed), key=lambda run: (run.not_before, run.id))
 
 
 def _take_probe(tx: Transaction, now: datetime) -> bool:
@@ -200,4 +201,4 @@ def _take_back(tx: Transaction, lost: ColumnElement[bool], now: datetime, limit:
 
 def _update_running(tx: Transaction, condition: ColumnElement[bool], values: dict[str, Any]) -> list[Run]:
     changed = update(sync_runs).where(IS_RUNNING, condition).values(values).returning(sync_runs)
-    return [run_of(row) for row in tx.execute(changed).mappings()]
+    return [run_of(row) for row in tx.execute(changed)]

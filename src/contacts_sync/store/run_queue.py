@@ -64,7 +64,7 @@ def enqueue(
 
 def _insert_or_attach(tx: Transaction, values: dict[str, Any]) -> tuple[Run, bool]:
     inserting = dialect.upsert(tx, sync_runs).values(values).on_conflict_do_nothing()
-    row = tx.execute(inserting.returning(sync_runs)).mappings().first()
+    row = tx.execute(inserting.returning(sync_runs)).first()
     if row is not None:
         return run_of(row), True
     run = _attach(tx, values)
@@ -88,7 +88,7 @@ def _attach(tx: Transaction, values: dict[str, Any]) -> Run | None:
 
 
 def _first(tx: Transaction, *conditions: ColumnElement[bool]) -> Run | None:
-    row = tx.execute(select(sync_runs).where(*conditions)).mappings().first()
+    row = tx.execute(select(sync_runs).where(*conditions)).first()
     return run_of(row) if row else None
 
 

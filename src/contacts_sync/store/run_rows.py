@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, case, delete, func, literal, select
+from sqlalchemy import ColumnElement, Row, case, delete, literal, select
 
 from contacts_sync.errors import UnknownItem
 from contacts_sync.model import Counters, End, Run, RunKind, RunStatus, Trigger
 from contacts_sync.store.chunks import chunks
-from contacts_sync.store.tables import IS_ACTIVE, sync_runs, sync_states
+from contacts_sync.store.tables import IS_ACTIVE, connections, is_of, sync_runs, sync_states
 from contacts_sync.store.transactions import Transaction
 
 COUNTERS = Counters.__slots__
-INNER = [column.name for column in sync_runs.c if column.name not in COUNTERS]
+COUNTED = slice(sync_runs.c.keys().index(COUNTERS[0]), sync_runs.c.keys().index(COUNTERS[-1]) + 1)
+ENDED = sync_runs.c.status.in_((RunStatus.SUCCEEDED, RunStatus.FAILED))
 
 
-def run_of(row: RowMapping) -> Run:
-    """A row of `sync_runs` as a run."""
-    values = {name: row[name] for name in INNER}
-    values["kind"], values["trigger"] = RunKind(row["kind"]), _trigger_of(row["trigger"])
-    values["status"] = RunStatus(row["status"])
-    return Run(**values, counters=Counters(*(row[name] for name in COUNTERS)))
+def run_of(row: Row[Any]) -> Run:
+    """A row of `sync_runs`, whose columns are in a run's order, as a run."""
+    id_, user_id, kind, trigger, status, *more = row[: COUNTED.start]
+    named = [id_, user_id, RunKind(kind), _trigger_of(trigger), RunStatus(status)]
+    values: list[Any] = [*named, *more, Counters(*row[COUNTED]), *row[COUNTED.stop :]]
+    return Run(*values)
 
 
 def _trigger_of(value: str) -> Trigger:
@@ -38,8 +40,7 @@ def end_at(now: datetime | ColumnElement[datetime]) -> ColumnElement[datetime]:
 
 def get(tx: Transaction, run_id: int) -> Run | None:
     """The run with that id."""
-    row = tx.execute(select(sync_runs).where(sync_runs.c.id == run_id)).mappings().first()
-    return run_of(row) if row else None
+    return next(iter(_select(tx, sync_runs.c.id == run_id)), None)
 
 
 def require(tx: Transaction, run_id: int) -> Run:
@@ -56,27 +57,41 @@ def get_many(tx: Transaction, run_ids: Collection[int]) -> list[Run]:
     return sorted(found, key=lambda run: run.id)
 
 
-def active(tx: Transaction) -> dict[str, Run]:
-    """The queued or running run of each user that has one."""
-    return {run.user_id: run for run in _select(tx, IS_ACTIVE)}
+def active(tx: Transaction, user_id: str | None = None) -> dict[str, Run]:
+    """The queued or running run of each user (or the given one) that has one."""
+    return {run.user_id: run for run in _select(tx, IS_ACTIVE & is_of(sync_runs, user_id))}
 
 
-def latest_ended(tx: Transaction) -> dict[str, Run]:
-    """The newest run of each user that has succeeded or failed."""
-    by_user = (
-        select(func.max(sync_runs.c.id))
-        .where(sync_runs.c.status.in_((RunStatus.SUCCEEDED, RunStatus.FAILED)))
-        .group_by(sync_runs.c.user_id)
+def latest_ended(tx: Transaction, user_id: str) -> Run | None:
+    """The user's newest run that has succeeded or failed."""
+    newest = select(sync_runs).where(sync_runs.c.user_id == user_id, ENDED).order_by(sync_runs.c.id.desc()).limit(1)
+    row = tx.execute(newest).first()
+    return run_of(row) if row else None
+
+
+def latest_failed(tx: Transaction, user_id: str | None = None) -> dict[str, Run]:
+    """The newest ended run of each user (or the given one) whose newest ended run has failed.
+
+    Each user's is looked up from the end of the history, which may be long.
+    """
+    newest = (
+        select(sync_runs.c.id)
+        .where(sync_runs.c.user_id == connections.c.user_id, ENDED)
+        .order_by(sync_runs.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
     )
-    return {run.user_id: run for run in _select(tx, sync_runs.c.id.in_(by_user))}
+    of_each = select(newest).select_from(connections).where(is_of(connections, user_id))
+    failed = sync_runs.c.id.in_(of_each) & (sync_runs.c.status == RunStatus.FAILED)
+    return {run.user_id: run for run in _select(tx, failed)}
 
 
 def latest_ends(tx: Transaction, limit: int, now: datetime) -> list[End]:
     """The newest ends of runs up to now, whoever's, newest first. Later ones are from before the clock was set back."""
     columns = [sync_runs.c[name] for name in End.__slots__]
-    ended = sync_runs.c.status.in_((RunStatus.SUCCEEDED, RunStatus.FAILED)) & (sync_runs.c.finished_at <= now)
-    query = select(*columns).where(ended).order_by(sync_runs.c.finished_at.desc()).limit(limit)
-    return [End(**row) for row in tx.execute(query).mappings()]
+    query = select(*columns).where(ENDED, sync_runs.c.finished_at <= now)
+    query = query.order_by(sync_runs.c.finished_at.desc()).limit(limit)
+    return [End(*row) for row in tx.execute(query)]
 
 
 def approval_of(tx: Transaction, run_id: int) -> Run | None:
@@ -93,7 +108,7 @@ def recent(
         query = query.where(sync_runs.c.user_id == user_id)
     if status is not None:
         query = query.where(sync_runs.c.status == status)
-    return [run_of(row) for row in tx.execute(query.limit(limit or None)).mappings()]
+    return [run_of(row) for row in tx.execute(query.limit(limit or None))]
 
 
 def latest_slots(tx: Transaction) -> dict[str, datetime]:
@@ -118,4 +133,4 @@ def _forget(tx: Transaction, statuses: Collection[RunStatus], before: datetime |
 
 
 def _select(tx: Transaction, condition: ColumnElement[bool]) -> list[Run]:
-    return [run_of(row) for row in tx.execute(select(sync_runs).where(condition)).mappings()]
+    return [run_of(row) for row in tx.execute(select(sync_runs).where(condition))]

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Integer, Text, bindparam, delete, func, insert, select, update
+from sqlalchemy import Integer, Text, bindparam, delete, func, insert, literal, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from contacts_sync.errors import LeaseLost
@@ -35,6 +35,7 @@ from contacts_sync.store.run_rows import (
     get_many,
     latest_ended,
     latest_ends,
+    latest_failed,
     latest_slots,
     prune,
     recent,
@@ -62,6 +63,7 @@ __all__ = [
     "is_due",
     "latest_ended",
     "latest_ends",
+    "latest_failed",
     "latest_slots",
     "make_full",
     "overdue",
@@ -90,6 +92,7 @@ OWNED = (
     & IS_RUNNING
 )
 CHANGING = update(sync_runs).where(OWNED)
+HOLDING = CHANGING.values(lease_expires_at=bindparam("lease_end", type_=Instant))
 BEGINNING = CHANGING.values(attempts=sync_runs.c.attempts + 1).returning(sync_runs)
 SUCCEEDING = CHANGING.values(
     **{name: sync_runs.c[name] + bindparam(f"more_{name}", type_=Integer) for name in COUNTERS},
@@ -107,8 +110,8 @@ def hold(
     Raises `LeaseLost` if the run is no longer this worker's: taken back, cancelled, or its user disconnected.
     """
     grown = {name: sync_runs.c[name] + getattr(counters, name) for name in COUNTERS if getattr(counters, name)}
-    held = CHANGING.values({**grown, "lease_expires_at": shared(tx, now) + lease})
-    if tx.execute(held, _owner(run, worker_id)).rowcount == 0:
+    held = HOLDING.values(grown) if grown else HOLDING
+    if tx.execute(held, {**_owner(run, worker_id), "lease_end": shared(tx, now) + lease}).rowcount == 0:
         raise _lost(run)
 
 
@@ -189,7 +192,7 @@ def put_back(
     }
     if deferred:
         values["deferrals"] = sync_runs.c.deferrals + 1
-        values["deferred_since"] = func.coalesce(sync_runs.c.deferred_since, now)
+        values["deferred_since"] = func.coalesce(sync_runs.c.deferred_since, literal(now, Instant()))
     queued = _change(tx, run, worker_id, values)
     dialect.announce(tx)
     return queued
@@ -200,7 +203,7 @@ def _change(tx: Transaction, run: Run, worker_id: str | None, values: dict[str, 
 
 
 def _changed(tx: Transaction, run: Run, changing: ReturningUpdate[Any], parameters: dict[str, Any]) -> Run:
-    changed = tx.execute(changing, parameters).mappings().first()
+    changed = tx.execute(changing, parameters).first()
     if changed is None:
         raise _lost(run)
     return run_of(changed)

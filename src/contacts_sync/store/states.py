@@ -11,7 +11,7 @@ from contacts_sync.model import Run, RunKind, RunStatus, SyncState
 from contacts_sync.store import dialect
 from contacts_sync.store.chunks import chunks
 from contacts_sync.store.dialect import Instant
-from contacts_sync.store.tables import sync_states
+from contacts_sync.store.tables import is_of, sync_states
 from contacts_sync.store.transactions import Transaction
 
 LONGEST_ERROR = 300
@@ -59,13 +59,14 @@ SUCCEEDED = {
 
 def sync_state(tx: Transaction, user_id: str) -> SyncState:
     """Where a user's sync stands; an empty state for a user nobody knows."""
-    row = tx.execute(OF_USER, {"of_user": user_id}).mappings().first()
-    return SyncState(**row) if row else SyncState(user_id)
+    row = tx.execute(OF_USER, {"of_user": user_id}).first()
+    return SyncState(*row) if row else SyncState(user_id)
 
 
-def every_sync_state(tx: Transaction) -> dict[str, SyncState]:
-    """Where everybody's sync stands."""
-    return {row["user_id"]: SyncState(**row) for row in tx.execute(select(*KEPT)).mappings()}
+def every_sync_state(tx: Transaction, user_id: str | None = None) -> dict[str, SyncState]:
+    """Where everybody's sync (or the given user's) stands."""
+    rows = tx.execute(select(*KEPT).where(is_of(sync_states, user_id)))
+    return {row.user_id: SyncState(*row) for row in rows}
 
 
 def clear(tx: Transaction, user_id: str) -> None:

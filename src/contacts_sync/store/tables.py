@@ -6,6 +6,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    ColumnElement,
     ForeignKey,
     Identity,
     Index,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     event,
     literal_column,
     text,
+    true,
 )
 
 from contacts_sync.store.dialect import CLUSTERED, ID, NEVER_REUSED, Instant, JsonText, where
@@ -228,6 +230,12 @@ sync_runs = Table(
 IS_QUEUED = sync_runs.c.status == literal_column("'queued'")
 IS_RUNNING = sync_runs.c.status == literal_column("'running'")
 IS_ACTIVE = sync_runs.c.status.in_([literal_column("'queued'"), literal_column("'running'")])
+
+
+def is_of(table: Table, user_id: str | None) -> ColumnElement[bool]:
+    """True for the rows of a user; for all rows if none is given."""
+    return true() if user_id is None else table.c.user_id == user_id
+
 
 parked_removals = Table(  # what a run that was stopped as a mass deletion wanted to remove
     "parked_removals",

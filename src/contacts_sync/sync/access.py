@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from contacts_sync import logs, vault
@@ -82,11 +83,12 @@ class Access:
     def _keep(self, fresh: Grant) -> None:
         remember(fresh)
         sealed = vault.seal_grant(self._desk.vault, self._run.user_id, fresh)
-        with write(self._desk.db, durable=True) as tx:
+        rotated = fresh.refresh_token != self._grant.refresh_token  # an access token can be had again
+        with write(self._desk.db, durable=rotated) as tx:
             runs.hold(tx, self._run, self._desk.worker_id, self._desk.clock(), self._desk.lease)
             kept = connections.replace_grant(tx, self._sealed, sealed)
         if kept:
-            self._sealed, self._grant = self._load(), fresh
+            self._sealed, self._grant = replace(self._sealed, sealed=sealed, version=self._sealed.version + 1), fresh
         else:
             self._take_newer()
 

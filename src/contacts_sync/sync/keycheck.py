@@ -16,9 +16,13 @@ def refuse_wrong_key(db: Database, key_file: Path) -> None:
     One grant that opens is enough: the others then have a trouble of their own.
     """
     keys = vault.current_keys(key_file)
+    seen = False
     with read(db) as tx:
-        grants = connections.every_grant(tx)
-    if grants and not any(_opens(keys, grant.user_id, grant.sealed) for grant in grants):
+        for grant in connections.every_grant(tx):
+            if _opens(keys, grant.user_id, grant.sealed):
+                return
+            seen = True
+    if seen:
         raise KeyProblem(
             f"no key in {key_file} opens any of the store's tokens",
             hint="put the key back that they were sealed with; if it is lost, connect each user again",

@@ -1,4 +1,4 @@
-"""The manual, made from the commands: `python -m tests.man_pages` writes src/contacts_sync/man, a test compares."""
+"""The manual and the overview, made from the commands: `python -m tests.man_pages` writes them, tests compare."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from inspect import cleandoc
 from pathlib import Path
 
 import click
+from click.testing import CliRunner
 from click_man.man import ManPage
 
 from contacts_sync import __version__
 from contacts_sync.cli import Commands, root
+from contacts_sync.overview import COLUMNS, OVERVIEW
 
-FOLDER = Path(__file__).parents[1] / "src" / "contacts_sync" / "man"
+PACKAGE = Path(__file__).parents[1] / "src" / "contacts_sync"
+FOLDER = PACKAGE / "man"
 NAME = "contacts-sync"
 ALSO = """.SH EXIT STATUS
 0 done; 1 the operation failed; 2 wrong usage; 3 no such user, or not connected; 4 the user must authorise again;
@@ -24,6 +27,11 @@ $XDG_CONFIG_HOME/contacts\\-sync/config.toml, /etc/contacts\\-sync/config.toml.
 .SH ENVIRONMENT
 Any key of the configuration can be set as CONTACTS_SYNC_SECTION__KEY; NO_COLOR is respected.
 """
+
+
+def overview() -> str:
+    """What `contacts-sync --help` says, as click makes it."""
+    return CliRunner(env={"COLUMNS": str(COLUMNS)}).invoke(root, ["--help"], prog_name=NAME).output
 
 
 def pages() -> dict[str, str]:
@@ -82,6 +90,8 @@ def _escaped(record: tuple[str, str]) -> tuple[str, str]:
 
 def main() -> None:
     """Write them all; what is no page any more goes."""
+    holder = PACKAGE / "overview.py"
+    holder.write_text(holder.read_text().replace(OVERVIEW, overview()))
     FOLDER.mkdir(exist_ok=True)
     made = pages()
     for old in FOLDER.glob("*.1"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -89,7 +90,12 @@ def root(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command line and end the process with its exit code."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    words = [_typed(word) for word in sys.argv[1:]] if arguments is None else list(arguments)
     from contacts_sync.cli.boundary import run
 
     sys.exit(run(root, words))
+
+
+def _typed(word: str) -> str:
+    """A word as UTF-8, which is what terminals type, whatever encoding the locale is said to have."""
+    return os.fsencode(word).decode("utf-8", "surrogateescape")

@@ -11,6 +11,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from contacts_sync import redaction
 from contacts_sync.store.engine import Database, close, open_database
 from tests.postgres import Server, serve
 
@@ -36,6 +37,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("proof")
         for line in said:
             terminalreporter.write_line(line)
+
+
+@pytest.fixture(autouse=True)
+def _forget_secrets() -> Iterator[None]:
+    """What one test has hidden in the logs isn't hidden from the next one."""
+    yield
+    for memory in (redaction._known, redaction._lasting, redaction._lengths):
+        memory.clear()
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from contacts_sync.health.cures import Blame
 from contacts_sync.health.fleet import Fleet
 from contacts_sync.health.verdicts import Health
 from contacts_sync.model import Ping, Step
+from contacts_sync.store.deliveries import Backlog
 from contacts_sync.store.workload import Queue, Recent
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -67,6 +68,7 @@ def fleet(numbers: Mapping[Health, int], **more: Any) -> Fleet:
         "last_hour": Recent(0, 0, 0, 0),
         "next_hour": (),
         "nodes": (),
+        "alerts": Backlog(0, 0, 0, None, None),
     }
     return Fleet(**facts | more)
 

@@ -30,7 +30,8 @@ def test_a_narrow_terminal_gets_help_that_fits() -> None:
     primary, secondary = os.openpty()
     os.set_blocking(primary, False)
     subprocess.run(["stty", "cols", "60"], stdin=secondary, check=True)
-    subprocess.run([*ENTRY, "--help"], stdin=secondary, stdout=secondary, check=True)
+    environ = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    subprocess.run([*ENTRY, "--help"], stdin=secondary, stdout=secondary, env=environ, check=True)
     told = os.read(primary, 100_000).decode()
     os.close(primary)
     os.close(secondary)

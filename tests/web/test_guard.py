@@ -44,7 +44,11 @@ def test_a_rebound_name_gets_nothing(site: Site, path: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "mode", "said"),
-    [("short\n", 0o600, "fewer than 8"), ("", 0o600, "fewer than 8"), ("long enough\n", 0o604, "open to everybody")],
+    [
+        ("short\n", 0o600, "fewer than 8"),
+        ("", 0o600, "first line is empty"),
+        ("long enough\n", 0o604, "open to everybody"),
+    ],
 )
 def test_an_unfit_password_file_is_refused(tmp_path: Path, text: str, mode: int, said: str) -> None:
     file = tmp_path / "password"

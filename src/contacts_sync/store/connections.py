@@ -182,8 +182,12 @@ def sealed_grant(tx: Transaction, user_id: str) -> SealedGrant | None:
 
 def every_grant(tx: Transaction) -> Iterator[SealedGrant]:
     """Everybody's tokens, sealed, by user id; read as they are taken, as long as the transaction is open."""
-    rows = tx.execute(select(oauth_tokens).order_by(oauth_tokens.c.user_id), execution_options={"yield_per": AT_ONCE})
-    return (SealedGrant(*row) for row in rows)
+    query = select(oauth_tokens).order_by(oauth_tokens.c.user_id)
+    with tx.execute(
+        query, execution_options={"yield_per": AT_ONCE}
+    ) as rows:  # closed if left early
+        for row in rows:
+            yield SealedGrant(*row)
 
 
 def replace_grant(tx: Transaction, old: SealedGrant, sealed: str) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from contacts_sync.errors import PassingTrouble
+from contacts_sync.errors import LeaseLost, PassingTrouble
 from contacts_sync.model import Counters, Outcome, RunKind, RunStatus, Trigger
 from contacts_sync.store import deliveries, runs
 from contacts_sync.store.deliveries import Level, Message
@@ -87,6 +87,15 @@ def test_ended_runs_count_by_outcome_and_cause_and_changes_add_up(site: Site) ->
     assert value(families, "contacts_sync_changes_total", what="contacts", change="imported") == 3
     assert value(families, "contacts_sync_run_duration_seconds_count", kind=kind) == 3
     assert value(families, "contacts_sync_run_duration_seconds_bucket", kind=kind, le="1.0") == 2
+
+
+def test_a_run_that_somebody_else_has_ended_is_counted_there(site: Site) -> None:
+    connected(site.db, "alice", now=now())
+    run = queued(site.db, "alice", now())
+    for status in (RunStatus.RUNNING, RunStatus.SUCCEEDED, RunStatus.CANCELLED):
+        site.pulse.ran(Outcome(replace(run, status=status), LeaseLost("taken back"), 0.1))
+    names = {sample.name for family in scraped(site).values() for sample in family.samples}
+    assert not names & {"contacts_sync_runs_total", "contacts_sync_runs_put_back_total"}
 
 
 def test_what_was_asked_of_google_is_counted(site: Site) -> None:

@@ -183,9 +183,7 @@ def sealed_grant(tx: Transaction, user_id: str) -> SealedGrant | None:
 def every_grant(tx: Transaction) -> Iterator[SealedGrant]:
     """Everybody's tokens, sealed, by user id; read as they are taken, as long as the transaction is open."""
     query = select(oauth_tokens).order_by(oauth_tokens.c.user_id)
-    with tx.execute(
-        query, execution_options={"yield_per": AT_ONCE}
-    ) as rows:  # closed if left early
+    with tx.execute(query, execution_options={"yield_per": AT_ONCE}) as rows:  # closed if left early
         for row in rows:
             yield SealedGrant(*row)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from contacts_sync import errors
+from contacts_sync.alerts.events import is_ours
 from contacts_sync.daemon.pulse import Pulse
 from contacts_sync.model import Counters, Outcome
 
@@ -55,6 +56,8 @@ class Meters:
         pulse.on_turn = self._turns.observe
 
     def _count_run(self, outcome: Outcome) -> None:
+        if not is_ours(outcome):
+            return
         run = outcome.run
         cause = _cause(outcome.error)
         if not run.status.ended:

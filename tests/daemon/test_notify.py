@@ -7,6 +7,8 @@ import socket
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from contacts_sync.daemon.notify import tell_systemd, watchdog_interval
 
 
@@ -32,3 +34,16 @@ def test_the_watchdog_is_petted_twice_an_interval_if_it_is_ours() -> None:
     assert watchdog_interval({"WATCHDOG_USEC": "30000000"}) == timedelta(seconds=15)
     assert watchdog_interval({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "1"}) is None
     assert watchdog_interval({}) is None
+
+
+def test_who_does_not_listen_holds_nobody_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(tmp_path / "notify"))
+        for _ in range(1_000):  # more than a socket holds for who doesn't read
+            tell_systemd("WATCHDOG=1", environ={"NOTIFY_SOCKET": str(tmp_path / "notify")})
+            if "systemd_not_told" in capsys.readouterr().out:
+                break
+        else:
+            raise AssertionError("it never filled up")
+    tell_systemd("STOPPING=1", environ={"NOTIFY_SOCKET": str(tmp_path / "notify")})
+    assert "refused" in capsys.readouterr().out

@@ -7,6 +7,12 @@ import socket
 from collections.abc import Mapping
 from datetime import timedelta
 
+import structlog
+
+log = structlog.get_logger()
+
+PATIENCE = timedelta(milliseconds=200)
+
 
 def tell_systemd(*assignments: str, environ: Mapping[str, str] = os.environ) -> None:
     """Send e.g. `READY=1`, `STATUS=...`, `WATCHDOG=1`, `STOPPING=1`."""
@@ -16,7 +22,11 @@ def tell_systemd(*assignments: str, environ: Mapping[str, str] = os.environ) -> 
     if address.startswith("@"):  # an abstract socket
         address = "\0" + address[1:]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
-        channel.sendto("\n".join(assignments).encode(), address)
+        channel.settimeout(PATIENCE.total_seconds())  # a full socket blocks, and with it all that the loop does
+        try:
+            channel.sendto("\n".join(assignments).encode(), address)
+        except OSError as error:
+            log.warning("systemd_not_told", what=assignments[0].partition("=")[0], error=str(error))
 
 
 def watchdog_interval(environ: Mapping[str, str] = os.environ) -> timedelta | None:

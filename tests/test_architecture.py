@@ -17,6 +17,7 @@ FLOORS = {
     "": 0,
     "model": 0,
     "errors": 0,
+    "beside": 1,
     "cadence": 1,
     "config": 1,
     "documents": 1,

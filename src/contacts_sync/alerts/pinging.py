@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from urllib.parse import urlsplit
 
 import structlog
@@ -19,6 +20,7 @@ from contacts_sync import logs
 from contacts_sync.alerts import rounds
 from contacts_sync.alerts.destinations import Destination, checked
 from contacts_sync.alerts.post import post
+from contacts_sync.beside import beside
 from contacts_sync.errors import ContactsSyncError, PassingTrouble, StoreUnavailable
 from contacts_sync.health.almanac import Almanac
 from contacts_sync.health.fleet import Fleet, survey
@@ -165,15 +167,9 @@ def pinging(
     if not settings.url and settings.url_file is None:
         yield
         return
-    stop = threading.Event()
     pinger = Pinger(config, db, clock, tally)
-    thread = threading.Thread(target=_keep_pinging, args=(pinger, stop), name="ping", daemon=True)
-    thread.start()
-    try:
+    with beside("ping", partial(_keep_pinging, pinger), stop_within=STOP_WITHIN):
         yield
-    finally:
-        stop.set()
-        thread.join(STOP_WITHIN.total_seconds())
 
 
 def _keep_pinging(pinger: Pinger, stop: threading.Event) -> None:

@@ -6,10 +6,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
 from contacts_sync.alerts.watchman import Watchman
+from contacts_sync.beside import beside
 from contacts_sync.config import Config
 from contacts_sync.daemon.pulse import Pulse
 from contacts_sync.sync.desk import Desk
@@ -22,15 +24,9 @@ STOP_WITHIN = timedelta(seconds=3)
 @contextmanager
 def alarmed(config: Callable[[], Config], desk: Desk, pulse: Pulse) -> Iterator[None]:
     """Tell while the block lasts; `config` is the configuration as it holds then."""
-    stop = threading.Event()
     watchman = Watchman(desk.db, desk.clock, pulse.delivered)
-    thread = threading.Thread(target=_keep_watch, args=(watchman, config, pulse, stop), name="alerts", daemon=True)
-    thread.start()
-    try:
+    with beside("alerts", partial(_keep_watch, watchman, config, pulse), stop_within=STOP_WITHIN):
         yield
-    finally:
-        stop.set()
-        thread.join(STOP_WITHIN.total_seconds())
 
 
 def _keep_watch(watchman: Watchman, config: Callable[[], Config], pulse: Pulse, stop: threading.Event) -> None:

@@ -8,12 +8,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import structlog
 from waitress import wasyncore
 from waitress.server import create_server
 
+from contacts_sync.beside import beside
 from contacts_sync.settings import Address
 
 log = structlog.get_logger()
@@ -48,14 +50,8 @@ def serving(address: Address | None, make: Make) -> Iterator[None]:
         yield
         return
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # says that it is busy, at every busy moment
-    stop = threading.Event()
-    thread = threading.Thread(target=_keep_serving, args=(address, make, stop), name="web", daemon=True)
-    thread.start()
-    try:
+    with beside("web", partial(_keep_serving, address, make), stop_within=STOP_WITHIN):
         yield
-    finally:
-        stop.set()
-        thread.join(STOP_WITHIN.total_seconds())
 
 
 def _keep_serving(address: Address, make: Make, stop: threading.Event) -> None:

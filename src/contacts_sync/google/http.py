@@ -24,7 +24,7 @@ from contacts_sync.google import faults, patience
 from contacts_sync.google.pacing import Pacer
 from contacts_sync.google.tally import Tally
 
-LARGEST_BODY = 64 * 1024 * 1024  # decoded; a page of 1,000 rich contacts has about 5 MB
+LARGEST_BODY = 32 * 1024 * 1024  # decoded; a page of 1,000 rich contacts has about 5 MB, and many workers one each
 CHUNK = 64 * 1024
 TRANSPORT_TROUBLE = (requests.RequestException, HTTPError, OSError, zlib.error)
 HEADERS = {
@@ -196,7 +196,10 @@ def whole_body(response: requests.Response) -> bytes:
         parts.append(gunzip.decompress(chunk, LARGEST_BODY + 1 - size) if gunzip else chunk)
         size += len(parts[-1])
         if size > LARGEST_BODY:
-            raise RequestRejected(f"an answer has more than {LARGEST_BODY // 1024**2} MiB")
+            raise RequestRejected(
+                f"an answer has more than {LARGEST_BODY // 1024**2} MiB",
+                hint="if contacts are that large: lower sync.page_size",
+            )
     if gunzip and not gunzip.eof:
         raise PassingTrouble("Google's compressed answer was cut short")
     return b"".join(parts)

@@ -48,7 +48,7 @@ def desk_for(google: Sandbox, db: Database, home: Path, **settings: str) -> Desk
     )
 
 
-def join(desk: Desk, google: Sandbox, user: str, email: str) -> Run:
+def join(desk: Desk, google: Sandbox, user: str, email: str, *, switch_account: bool = False) -> Run:
     """Connect a user with the sandbox's consent; the answer is the queued full run."""
     google.consent.account = email
     consent = oauth.begin(desk.oauth, "http://127.0.0.1:9/")
@@ -56,7 +56,7 @@ def join(desk: Desk, google: Sandbox, user: str, email: str) -> Run:
     code = oauth.redirect_answer(consent, dict(parse_qsl(urlsplit(answer.headers["Location"]).query)))
     grant = oauth.exchange(desk.transport, desk.oauth, consent, code, now=now())
     account = oauth.account(desk.transport, desk.oauth, grant)
-    return connect(desk, user_id=user, grant=grant, account=account, schedule=None, switch_account=False)
+    return connect(desk, user_id=user, grant=grant, account=account, schedule=None, switch_account=switch_account)
 
 
 def sync(desk: Desk, user: str, *, full: bool = False) -> Outcome:

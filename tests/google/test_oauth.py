@@ -165,6 +165,22 @@ def test_a_code_works_once(patient: Transport, client: OAuthClient) -> None:
         oauth.exchange(patient, client, consent, code, now=NOW)
 
 
+@pytest.mark.parametrize(
+    ("change", "kind", "message"),
+    [
+        ({"redirect_uri": "http://127.0.0.1:9/elsewhere"}, errors.OperatorTrouble, "redirect_uri_mismatch"),
+        ({"code_verifier": "v" * 43}, errors.ConsentFailed, "used or too old"),
+    ],
+)
+def test_a_code_that_belongs_to_another_consent_is_refused(
+    patient: Transport, client: OAuthClient, change: dict[str, str], kind: type[Exception], message: str
+) -> None:
+    consent = oauth.begin(client, REDIRECT)
+    code = oauth.redirect_answer(consent, came_back(consent))
+    with pytest.raises(kind, match=message):
+        oauth.exchange(patient, client, replace(consent, **change), code, now=NOW)
+
+
 def test_a_refresh_keeps_the_old_refresh_token_unless_a_new_one_comes(transport: Transport) -> None:
     assert refreshed(transport).refresh_token == "1//old"
     assert refreshed(transport, refresh_token="1//rotated").refresh_token == "1//rotated"

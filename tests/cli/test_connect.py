@@ -139,8 +139,9 @@ def test_who_connects_twice_at_once_is_connected_once_and_can_be_synced(accounts
     for process in both:
         assert process.stdout
         requests.get(process.stdout.readline().strip(), timeout=20)
-    ended = [process.communicate(timeout=30) and process.returncode for process in both]
-    assert ended == [0, 0]
+    for process in both:
+        process.communicate(timeout=30)
+    assert [process.returncode for process in both] == [0, 0]
     assert sorted(run["status"] for run in accounts.runs()) == ["cancelled", "queued"]
     assert [user["user_id"] for user in accounts.json("status")["users"]] == ["alice"]
     accounts.run("run-now", "alice")

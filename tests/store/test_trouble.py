@@ -36,7 +36,7 @@ def test_what_a_server_gets_over_is_worth_another_try(postgres: Server, state: s
     assert "not now" in str(trouble)
 
 
-@pytest.mark.parametrize("state", ["42501", "42P01", "22021", "23505"])
+@pytest.mark.parametrize("state", ["42501", "42P01", "22021", "23505", "54000"])
 def test_what_a_server_refuses_for_good_is_not(postgres: Server, state: str) -> None:
     url = postgres.new_database()
     close(open_database(url, create=True))

@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from types import FrameType
 
-import structlog
-
+from contacts_sync import logs
 from contacts_sync.alerts.pinging import pinging
 from contacts_sync.alerts.recipients import recipients
 from contacts_sync.config import Config
@@ -27,7 +26,7 @@ from contacts_sync.web.app import application
 from contacts_sync.web.look import Watched
 from contacts_sync.web.server import serving
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 STOPPING = {signal.SIGTERM, signal.SIGINT}
 LAST_WORDS = timedelta(seconds=2)  # to write down what is put back, where nothing holds that up

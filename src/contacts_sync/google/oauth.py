@@ -17,11 +17,11 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import requests
-import structlog
 from oauthlib.oauth2 import OAuth2Error, WebApplicationClient
 from requests.adapters import BaseAdapter, HTTPAdapter
 from requests_oauthlib import OAuth2Session
 
+from contacts_sync import logs
 from contacts_sync.errors import ConsentFailed, GrantRejected, PassingTrouble, SyncError
 from contacts_sync.google import faults
 from contacts_sync.google.http import TRANSPORT_TROUBLE, Transport, get, post_form, prepare, whole_body
@@ -39,7 +39,7 @@ PLAIN = {"token_type": "Bearer", "expires_in": 3600}
 TOKEN = re.compile(r"[\x20-\x7e]{1,20000}")
 CODE = re.compile(r"[A-Za-z0-9/%._~-]{10,512}")
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,14 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-import structlog
 from waitress import wasyncore
 from waitress.server import create_server
 
+from contacts_sync import logs
 from contacts_sync.beside import beside
 from contacts_sync.settings import Address
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 TRY_AGAIN = timedelta(seconds=10)
 LOOK_EVERY = timedelta(milliseconds=200)  # how soon the end of the process is noticed

@@ -40,15 +40,12 @@ Make = Callable[[], AbstractContextManager[Application]]
 
 
 @contextmanager
-def serving(address: Address | None, make: Make) -> Iterator[None]:
-    """Serve the application of `make` at an address while the block lasts; nothing for None.
+def serving(address: Address, make: Make) -> Iterator[None]:
+    """Serve the application of `make` at an address while the block lasts.
 
     A port that is taken, an application that can't be made, a server that breaks: each is one log line, and
     another try ten seconds later.
     """
-    if address is None:
-        yield
-        return
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # says that it is busy, at every busy moment
     with beside("web", partial(_keep_serving, address, make), stop_within=STOP_WITHIN):
         yield

@@ -6,9 +6,7 @@ from concurrent.futures import Future, wait
 from dataclasses import replace
 from datetime import timedelta
 
-import structlog
-
-from contacts_sync import timetable
+from contacts_sync import logs, timetable
 from contacts_sync.errors import (
     DeadlineExceeded,
     GrantRejected,
@@ -38,7 +36,7 @@ from contacts_sync.sync.access import Access
 from contacts_sync.sync.desk import Desk, fenced
 from contacts_sync.sync.listing import Listing
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 NO_CHANGES, NO_GROUP_CHANGES = Changes(), GroupChanges()
 
@@ -47,7 +45,7 @@ def carry_out(run: Run, desk: Desk) -> Outcome:
     """Carry out a claimed run to one of its ends, or back into the queue. A failure is a value, never raised."""
     began = desk.monotonic()
     error: Exception | None = None
-    with structlog.contextvars.bound_contextvars(user=run.user_id, run_id=run.id):
+    with logs.bound(user=run.user_id, run_id=run.id):
         try:
             ended = _sync(run, desk)
         except Exception as trouble:  # noqa: BLE001  (the boundary of one user's failure: recorded just below)

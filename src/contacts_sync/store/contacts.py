@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table, bindparam, delete, func, insert, select, update
@@ -52,6 +53,7 @@ __all__ = [
     "show",
     "unreadable_counts",
     "worded",
+    "words_of",
 ]
 
 IDENTITY = [contacts.c[name] for name in ("id", "resource_name", "source_id", "etag")]
@@ -60,6 +62,7 @@ PLAIN_VALUES = attrgetter(*PLAIN)
 WRITTEN = (*PLAIN, "synced_at", "search_text")
 NOTHING = GroupChanges()
 NO_LABELS: frozenset[str] = frozenset()
+NO_WORDS: Mapping[str, str] = MappingProxyType({})
 
 GROUPS_OF_USER = select(*(contact_groups.c[name] for name in KnownGroup.__slots__)).where(
     contact_groups.c.user_id == bindparam("of_user")
@@ -124,9 +127,21 @@ class Worded:
     of_updates: list[str]
 
 
-def worded(changes: Changes) -> Worded:
-    """Changes ready to be written: cutting texts into words takes longest, and needs no transaction."""
-    return Worded(changes, [_words(one) for one in changes.inserts], [_words(one.person) for one in changes.updates])
+def worded(changes: Changes, known: Mapping[str, str] = NO_WORDS) -> Worded:
+    """Changes ready to be written: cutting texts into words takes long, and needs no transaction.
+
+    `known` is what `words_of` has found for the same page.
+    """
+    return Worded(
+        changes,
+        [known.get(person.resource_name) or _words(person) for person in changes.inserts],
+        [known.get(change.person.resource_name) or _words(change.person) for change in changes.updates],
+    )
+
+
+def words_of(people: Iterable[Person]) -> dict[str, str]:
+    """The `search_text` of each by resource name."""
+    return {person.resource_name: _words(person) for person in people}
 
 
 def _words(person: Person) -> str:
@@ -183,7 +198,7 @@ def _insert(
         return {}
     ids = rows_.new_ids(tx, contacts, len(people))
     rows = [(id_, user_id, *row) for id_, row in zip(ids, written, strict=True)]
-    rows_.insert(tx, contacts, ("id", "user_id", *WRITTEN), rows)
+    rows_.insert(tx, contacts, ("id", "user_id", *WRITTEN), rows, large=True)
     return dict(zip(ids, people, strict=True))
 
 

@@ -68,6 +68,7 @@ POSTGRESQL_SESSION = {
     "lock_timeout": "15s",
     "statement_timeout": "60s",
     "idle_in_transaction_session_timeout": "60s",
+    "gin_pending_list_limit": "32MB",  # words of a big account wait for autovacuum, which files many for less
 }
 POSTGRESQL_CONNECT = {
     "application_name": "contacts-sync",

@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
-import requests
 from sqlalchemy import text
 
 from contacts_sync import config, vault
@@ -22,6 +20,7 @@ from contacts_sync.store.engine import Database, read, write
 from contacts_sync.sync.connecting import connect
 from contacts_sync.sync.desk import Desk, open_desk
 from contacts_sync.sync.run import carry_out
+from tests.google.given import granted
 
 
 def now() -> datetime:
@@ -51,10 +50,7 @@ def desk_for(google: Sandbox, db: Database, home: Path, **settings: str) -> Desk
 def join(desk: Desk, google: Sandbox, user: str, email: str, *, switch_account: bool = False) -> Run:
     """Connect a user with the sandbox's consent; the answer is the queued full run."""
     google.consent.account = email
-    consent = oauth.begin(desk.oauth, "http://127.0.0.1:9/")
-    answer = requests.get(consent.url, allow_redirects=False, timeout=10)
-    code = oauth.redirect_answer(consent, dict(parse_qsl(urlsplit(answer.headers["Location"]).query)))
-    grant = oauth.exchange(desk.transport, desk.oauth, consent, code, now=now())
+    grant = granted(desk.transport, desk.oauth, now=now())
     account = oauth.account(desk.transport, desk.oauth, grant)
     return connect(desk, user_id=user, grant=grant, account=account, schedule=None, switch_account=switch_account)
 

@@ -4,15 +4,45 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, MutableMapping
+import sys
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from typing import Any, TextIO
-
-import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
 
 from contacts_sync.redaction import HIDDEN, clean, clean_lines, redacted, remember, traceback_text
 
-__all__ = ["HIDDEN", "clean", "clean_lines", "configure", "redacted", "remember", "set_level", "traceback_text"]
+
+@contextmanager
+def _without(library: str) -> Iterator[None]:
+    """As if the library weren't installed."""
+    present = library in sys.modules
+    sys.modules.setdefault(library, None)  # type: ignore[arg-type]  # None is how Python is told so
+    try:
+        yield
+    finally:
+        if not present:
+            del sys.modules[library]
+
+
+with _without("rich"):  # structlog would load it for tracebacks that are never drawn: a tenth of a second, 5 MB
+    import structlog
+    from structlog.typing import EventDict, Processor, WrappedLogger
+
+__all__ = [
+    "HIDDEN",
+    "bound",
+    "clean",
+    "clean_lines",
+    "configure",
+    "get_logger",
+    "redacted",
+    "remember",
+    "set_level",
+    "traceback_text",
+]
+
+get_logger = structlog.get_logger
+bound = structlog.contextvars.bound_contextvars
 
 TALKATIVE = (
     "requests_oauthlib",
@@ -36,27 +66,12 @@ def configure(*, level: str, format: str, stream: TextIO) -> None:  # noqa: A002
         if pretty
         else structlog.processors.JSONRenderer(sort_keys=True)
     )
-    shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-        _redact,
-    ]
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-    )
+    _go_through_logging()
     handler = logging.StreamHandler(stream)
     formatter = _WithPriority if _is_journal(stream) and not pretty else structlog.stdlib.ProcessorFormatter
     handler.setFormatter(
         formatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=SHARED,
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
@@ -90,6 +105,18 @@ def set_level(level: str) -> None:
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)  # a lost connection is told by who needed it
 
 
+def _go_through_logging() -> None:
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *SHARED,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+
+
 def _redact(_logger: WrappedLogger, _method: str, event: EventDict) -> MutableMapping[str, Any]:
     return {key: _redacted_value(value, keep_lines=key == "exception") for key, value in event.items()}
 
@@ -104,3 +131,13 @@ def _redacted_value(value: Any, *, keep_lines: bool) -> Any:
     return (
         value if isinstance(value, bool | int | float | None) else _redacted_value(repr(value), keep_lines=keep_lines)
     )
+
+
+SHARED: list[Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.format_exc_info,
+    _redact,
+]
+_go_through_logging()  # which a command that says nothing has told to be silent, whether or not it has loaded this

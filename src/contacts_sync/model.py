@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class ConnectionStatus(StrEnum):
@@ -269,17 +270,15 @@ class Ping:
     trouble: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Email:
-    """One e-mail address of a person, in Google's order."""
+class Email(NamedTuple):
+    """One e-mail address of a person, in Google's order. A plain tuple, as phones: there are very many of them."""
 
     value: str
     type: str | None = None
     is_primary: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Phone:
+class Phone(NamedTuple):
     """One phone number as typed; `canonical` is E.164 where Google could parse it."""
 
     value: str

@@ -11,9 +11,11 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
+from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+import tzdata
 from cronsim import CronSim, CronSimError
 
 from contacts_sync.errors import InvalidUsage
@@ -129,15 +131,26 @@ def zone_or_utc(timezone: str) -> str:
 
 
 def _check_zone(timezone: str) -> None:
+    if timezone not in _iana_zones():
+        _refuse_unknown(timezone)
+    try:
+        ZoneInfo(timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise InvalidUsage(f"the time zone {timezone!r} can't be read: {error}") from error
+
+
+@cache
+def _iana_zones() -> frozenset[str]:
+    """Names that come with this program: looking through the system's files for them all takes a tenth of a second."""
+    return frozenset(Path(tzdata.__file__).with_name("zones").read_text("utf-8").split())
+
+
+def _refuse_unknown(timezone: str) -> None:
     known = available_timezones()
     if timezone not in known:
         near = difflib.get_close_matches(timezone, known, n=1)
         hint = f"did you mean {near[0]}?" if near else "use an IANA name such as UTC or Europe/Berlin"
         raise InvalidUsage(f"no such time zone: {timezone!r}", hint=hint)
-    try:
-        ZoneInfo(timezone)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise InvalidUsage(f"the time zone {timezone!r} can't be read: {error}") from error
 
 
 def _check_cron(cron: str) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -108,12 +106,3 @@ def test_contacts_that_cannot_be_read_are_counted(operator: Operator) -> None:
     user = operator.user("alice")
     assert user["unreadable_contacts"] == 2
     assert user["note"].startswith("2 contacts came without a name")
-
-
-def test_status_loads_nothing_that_logs(operator: Operator) -> None:
-    code = "import sys\nfrom contacts_sync.cli import main\ntry: main(['status'])\nfinally: print(*sys.modules)"
-    told = subprocess.run(
-        [sys.executable, "-c", code], env=operator.environ, capture_output=True, text=True, check=True
-    ).stdout
-    assert "sqlalchemy" in told.split()
-    assert "structlog" not in told.split()

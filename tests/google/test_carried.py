@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from contacts_sync.errors import ConsentFailed
 from contacts_sync.google.carried import GOOD_FOR, pack, unpack
-from contacts_sync.google.oauth import Consent
+from contacts_sync.google.consent import Consent
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 CONSENT = Consent("https://x", "http://127.0.0.1:9/a", "state", "verifier" * 8)

@@ -13,10 +13,10 @@ import pytest
 import requests
 
 from contacts_sync.errors import ConsentFailed, InvalidUsage
-from contacts_sync.google import listener, oauth
+from contacts_sync.google import listener
+from contacts_sync.google.consent import Consent, begin
 from contacts_sync.google.listener import DONE, FAILED, Listener
-from contacts_sync.google.oauth import Consent
-from tests.google.test_oauth import REAL
+from tests.google.given import REAL
 from tests.operating import wait_until
 
 
@@ -24,7 +24,7 @@ class Waiting:
     """A listener that waits in a thread, and what came of it."""
 
     def __init__(self, opened: Listener, patience: timedelta) -> None:
-        self.consent = oauth.begin(REAL, opened.redirect_uri)
+        self.consent = begin(REAL, opened.redirect_uri)
         self.result: str | Exception | None = None
         self.thread = threading.Thread(target=self._wait, args=(opened, patience))
         self.thread.start()
@@ -166,7 +166,7 @@ def test_a_browsers_spare_connection_delays_nobody(waiting: Waiting) -> None:
 
 def test_nobody_comes() -> None:
     with Listener() as opened, pytest.raises(ConsentFailed, match="in time"):
-        opened.wait(oauth.begin(REAL, opened.redirect_uri), timedelta(milliseconds=50))
+        opened.wait(begin(REAL, opened.redirect_uri), timedelta(milliseconds=50))
 
 
 def test_a_taken_port_is_wrong_usage() -> None:

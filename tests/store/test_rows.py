@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contacts_sync.errors import StoreUnusable
 from contacts_sync.model import Changes, ContactUpdate
@@ -24,11 +26,18 @@ def test_more_rows_than_a_statement_holds_are_written_and_found(db: Database, mo
     ids = stored(db, "alice", *map(person, range(5)))
     updates = tuple(ContactUpdate(ids[f"people/c{n}"], person(n, display_name=f"Renamed{n}")) for n in range(5))
     with write(db) as tx:
-        contacts.apply(tx, "alice", Changes(updates=updates), NOW + MINUTE)
+        contacts.apply(tx, "alice", contacts.worded(Changes(updates=updates)), NOW + MINUTE)
     with read(db) as tx:
         found = [contacts.search(tx, f"renamed{n}") for n in range(5)]
         assert not contacts.search(tx, "Person")
     assert [row.id for (row,) in found] == [ids[f"people/c{n}"] for n in range(5)]
+
+
+@given(st.integers(0, 20_000), st.integers(1, 32_000))
+def test_rows_are_cut_into_statements_of_few_sizes(number: int, most: int) -> None:
+    cut = list(rows.sizes(number, most))
+    assert sum(cut) == number
+    assert all(size <= most and (size == rows.PAGE or size.bit_count() == 1) for size in cut)
 
 
 def test_what_the_driver_refuses_is_an_error_of_ours_and_nothing_is_kept(db: Database) -> None:

@@ -61,6 +61,7 @@ def served(db: Database, store_url: str, home: Path, **settings: str) -> Iterato
     desk = open_desk(loaded, db, worker_id="w", clock=now, stop=threading.Event())
     watched = Watched(lambda: loaded, Pulse(), desk)
     watched.pulse.reconciled = True
+    assert loaded.web.listen
     with serving(loaded.web.listen, lambda: application(watched)):
         site = Site(f"http://127.0.0.1:{port}", db, watched.pulse, watched)
         wait_until(lambda: _answers(site))

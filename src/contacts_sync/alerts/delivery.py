@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-import structlog
-
+from contacts_sync import logs
 from contacts_sync.alerts.sending import LIMIT, Recipient, send
 from contacts_sync.store import deliveries
 from contacts_sync.store.deliveries import Delivery
 from contacts_sync.store.engine import Database, read, write
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 LEASE = 2 * LIMIT  # of an attempt; whoever dies during one leaves it to be made again
 LONGEST_WAIT = timedelta(minutes=30)

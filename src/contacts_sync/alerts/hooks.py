@@ -13,14 +13,13 @@ from collections import Counter
 from datetime import timedelta
 from queue import SimpleQueue
 
-import structlog
-
+from contacts_sync import logs
 from contacts_sync.alerts.command import Ended, Ending, carry_out
 from contacts_sync.alerts.events import Event, document, events_of, is_ours
 from contacts_sync.model import Outcome, Run
 from contacts_sync.sections import Hooks as HookSettings
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 AT_ONCE = 2
 MOST_WAITING = 1_000

@@ -14,8 +14,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from urllib.parse import urlsplit
 
-import structlog
-
 from contacts_sync import logs
 from contacts_sync.alerts import rounds
 from contacts_sync.alerts.destinations import Destination, checked
@@ -33,7 +31,7 @@ from contacts_sync.store.engine import Database, Transaction, read, write
 from contacts_sync.store.health import Yardstick
 from contacts_sync.timetable import compile_schedule
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 LOOK_EVERY = timedelta(seconds=1)
 SHARE = 10  # a look that takes a second is repeated after ten

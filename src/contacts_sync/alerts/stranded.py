@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-import structlog
-
+from contacts_sync import logs
 from contacts_sync.alerts.delivery import wait_after
 from contacts_sync.alerts.messages import store_is_away, store_is_back
 from contacts_sync.alerts.noticing import MOST_PENDING
@@ -16,7 +15,7 @@ from contacts_sync.store import deliveries, nodes
 from contacts_sync.store.deliveries import Level, Message
 from contacts_sync.store.engine import Database, write
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 PATIENCE = timedelta(minutes=1)  # a restart of the database server, a long lock: they pass
 FIRST_WAIT = timedelta(seconds=30)

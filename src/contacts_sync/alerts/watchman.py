@@ -6,8 +6,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-import structlog
-
+from contacts_sync import logs
 from contacts_sync.alerts.delivery import GIVE_UP_AFTER, deliver
 from contacts_sync.alerts.noticing import hold_round, write_digest
 from contacts_sync.alerts.recipients import recipients
@@ -20,7 +19,7 @@ from contacts_sync.sections import Alerts
 from contacts_sync.store import deliveries
 from contacts_sync.store.engine import Database, write
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 SHARE = 20  # a look that takes a second is followed by twenty of rest
 

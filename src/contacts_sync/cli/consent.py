@@ -15,9 +15,10 @@ from contacts_sync.cli.frame import checked_duration, now
 from contacts_sync.cli.output import note, print_json
 from contacts_sync.cli.pasting import MOST_BYTES, pasted_text
 from contacts_sync.errors import InvalidUsage
-from contacts_sync.google import carried, oauth
+from contacts_sync.google import carried
+from contacts_sync.google.consent import Consent, begin, exchange, parse_redirect
 from contacts_sync.google.listener import Listener
-from contacts_sync.google.oauth import Consent, OAuthClient
+from contacts_sync.google.oauth import OAuthClient
 from contacts_sync.model import Grant
 from contacts_sync.sync.desk import Desk
 
@@ -36,7 +37,7 @@ def listened(
 ) -> Grant:
     """Wait for the browser to come back. `port` 0 is any. Raises `ConsentFailed`, `InvalidUsage` for a taken port."""
     consent, code = returned_code(desk.oauth, login_hint, port, patience, browser=browser, as_json=as_json)
-    return oauth.exchange(desk.transport, desk.oauth, consent, code, now=now())
+    return exchange(desk.transport, desk.oauth, consent, code, now=now())
 
 
 def returned_code(
@@ -51,7 +52,7 @@ def returned_code(
 ) -> tuple[Consent, str]:
     """The consent and the code that the browser brought back to this machine."""
     with Listener(port) as listener:
-        consent = oauth.begin(client, listener.redirect_uri, login_hint=login_hint)
+        consent = begin(client, listener.redirect_uri, login_hint=login_hint)
         _tell_url(consent.url, as_json=as_json, to_stderr=url_to_stderr)
         if port:
             note(_tunnel(port))
@@ -93,11 +94,11 @@ def _open_browser(url: str) -> None:
 
 def pasted(desk: Desk, login_hint: str | None, *, as_json: bool) -> Grant:
     """Have the address the browser ends at pasted into stdin. Raises `ConsentFailed`."""
-    consent = oauth.begin(desk.oauth, PASTE_REDIRECT, login_hint=login_hint)
+    consent = begin(desk.oauth, PASTE_REDIRECT, login_hint=login_hint)
     _tell_url(consent.url, as_json=as_json)
     note("The browser will end at an address that can't be opened. Paste that whole address here, then Enter:")
-    code = oauth.parse_redirect(consent, pasted_text())
-    return oauth.exchange(desk.transport, desk.oauth, consent, code, now=now())
+    code = parse_redirect(consent, pasted_text())
+    return exchange(desk.transport, desk.oauth, consent, code, now=now())
 
 
 def brought(desk: Desk, source: str) -> Grant:
@@ -108,7 +109,7 @@ def brought(desk: Desk, source: str) -> Grant:
     if source == "-" and sys.stdin.isatty():
         note("Paste the line that contacts-sync authorize printed, then Enter:")
     consent, code = carried.unpack(_grant_text(source), client_id=desk.oauth.client_id, now=now())
-    return oauth.exchange(desk.transport, desk.oauth, consent, code, now=now())
+    return exchange(desk.transport, desk.oauth, consent, code, now=now())
 
 
 def _grant_text(source: str) -> str:

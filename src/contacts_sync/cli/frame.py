@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import sys
@@ -58,14 +59,13 @@ class Frame:
         return {key: value for key, value in given.items() if value is not None}
 
     def config(self) -> Config:
-        """The same, with logging set up for a command: it tells its own errors, unless more was asked for."""
+        """The same for a command: it tells its own errors, and logs nothing unless that was asked for."""
         loaded = self.load()
-        self._speak(self.log_level or "critical", loaded.log.format)
+        if self.log_level:
+            self._speak(self.log_level, loaded.log.format)
+        else:
+            logging.getLogger().setLevel(logging.CRITICAL)
         return loaded
-
-    def silent_config(self) -> Config:
-        """The same for a command that loads nothing that logs: setting logs up is a sixth of its time."""
-        return self.config() if self.log_level else self.load()
 
     def daemon_config(self) -> Config:
         """The same, with logging set up as configured."""

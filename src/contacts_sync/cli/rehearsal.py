@@ -16,6 +16,7 @@ from contacts_sync import config as configuration
 from contacts_sync import logs, vault
 from contacts_sync.daemon.workers import new_worker_id, run_here
 from contacts_sync.google import oauth
+from contacts_sync.google.consent import begin, exchange
 from contacts_sync.google.listener import Listener
 from contacts_sync.model import Run, RunKind, RunStatus, Trigger
 from contacts_sync.sandbox import Sandbox
@@ -166,12 +167,12 @@ class Rehearsal:
     def _connect(self, user: str, email: str) -> Run:
         self._google.consent.account = email
         with Listener() as listener:
-            consent = oauth.begin(self._desk.oauth, listener.redirect_uri)
+            consent = begin(self._desk.oauth, listener.redirect_uri)
             browser = threading.Thread(target=lambda: urlopen(consent.url, timeout=20).close(), daemon=True)  # noqa: S310  (the sandbox's own loopback address)
             browser.start()
             code = listener.wait(consent, timedelta(seconds=20))
             browser.join()
-        grant = oauth.exchange(self._desk.transport, self._desk.oauth, consent, code, now=_now())
+        grant = exchange(self._desk.transport, self._desk.oauth, consent, code, now=_now())
         account = oauth.account(self._desk.transport, self._desk.oauth, grant)
         return connect(self._desk, user_id=user, grant=grant, account=account, schedule=None, switch_account=False)
 

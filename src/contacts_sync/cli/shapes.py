@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import Any
 
 from contacts_sync.cli.timing import schedule_document
@@ -33,8 +32,8 @@ def contact_document(contact: ContactRow) -> dict[str, Any]:
     return {
         **{name: getattr(contact, name) for name in CONTACT_FIELDS},
         "synced_at": instant(contact.synced_at),
-        "emails": [asdict(email) for email in contact.emails],
-        "phones": [asdict(phone) for phone in contact.phones],
+        "emails": [email._asdict() for email in contact.emails],
+        "phones": [phone._asdict() for phone in contact.phones],
         "groups": list(contact.groups),
         "payload": json.loads(contact.payload),
     }

@@ -37,7 +37,7 @@ def command(frame: Frame, user_id: str | None, as_json: bool) -> None:
 
     if user_id is not None:
         checked_user_id(user_id)
-    config = frame.silent_config()
+    config = frame.config()
     with frame.store(config) as db:
         closed = _wrong_key(config, db)
         with read(db) as tx:

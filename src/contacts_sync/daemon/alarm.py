@@ -8,15 +8,14 @@ from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 
-import structlog
-
+from contacts_sync import logs
 from contacts_sync.alerts.watchman import Watchman
 from contacts_sync.beside import beside
 from contacts_sync.config import Config
 from contacts_sync.daemon.pulse import Pulse
 from contacts_sync.sync.desk import Desk
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 STOP_WITHIN = timedelta(seconds=3)
 

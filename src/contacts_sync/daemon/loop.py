@@ -10,8 +10,6 @@ from dataclasses import replace
 from datetime import timedelta
 from queue import SimpleQueue
 
-import structlog
-
 from contacts_sync import logs
 from contacts_sync.alerts.hooks import Hooks
 from contacts_sync.config import Config
@@ -27,7 +25,7 @@ from contacts_sync.store import nodes, runs, wrong_clock
 from contacts_sync.store.engine import Watch, read, write
 from contacts_sync.sync.desk import Desk
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 SHORTEST_LOOK = timedelta(milliseconds=250)  # how soon a signal is noticed
 LOOK_FOR_DUE = timedelta(seconds=1)  # users at intervals, of whom the store knows

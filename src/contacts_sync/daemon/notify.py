@@ -7,9 +7,9 @@ import socket
 from collections.abc import Mapping
 from datetime import timedelta
 
-import structlog
+from contacts_sync import logs
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 PATIENCE = timedelta(milliseconds=200)
 

@@ -7,9 +7,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from queue import Empty, SimpleQueue
 
-import structlog
-
-from contacts_sync import intervals
+from contacts_sync import intervals, logs
 from contacts_sync.config import Schedule as ScheduleSettings
 from contacts_sync.daemon.reconcile import reconcile, wanted
 from contacts_sync.daemon.scheduler import Scheduler
@@ -19,7 +17,7 @@ from contacts_sync.store import connections, interval_schedules, runs
 from contacts_sync.store.engine import Database, Transaction, read, write
 from contacts_sync.timetable import Slot, Timetable, spread_offset
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 LOOKBACK = timedelta(days=366)  # a firing stands for the newest slot, even of a yearly schedule
 SOONEST_NOTICE = timedelta(minutes=5)  # a change of schedules is noticed by then, however busy the daemon is

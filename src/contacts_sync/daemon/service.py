@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from types import FrameType
 
-import structlog
-
+from contacts_sync import logs
 from contacts_sync.alerts.pinging import pinging
 from contacts_sync.alerts.recipients import recipients
 from contacts_sync.config import Config
@@ -21,13 +20,10 @@ from contacts_sync.daemon.notify import tell_systemd
 from contacts_sync.daemon.workers import new_worker_id
 from contacts_sync.store import file, fsck, nodes
 from contacts_sync.store.engine import Database, close, open_database, read
-from contacts_sync.sync.desk import open_desk
+from contacts_sync.sync.desk import Desk, open_desk
 from contacts_sync.sync.keycheck import refuse_wrong_key
-from contacts_sync.web.app import application
-from contacts_sync.web.look import Watched
-from contacts_sync.web.server import serving
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 STOPPING = {signal.SIGTERM, signal.SIGINT}
 LAST_WORDS = timedelta(seconds=2)  # to write down what is put back, where nothing holds that up
@@ -62,9 +58,8 @@ def serve(load: Callable[[], Config]) -> int:
         desk = open_desk(config, db, worker_id=new_worker_id(), clock=_now, stop=threading.Event())
         refuse_wrong_key(db, config.secrets.key_file)
         loop = Loop(config, desk, load)
-        watched = Watched(lambda: loop.config, loop.pulse, desk)
         with (
-            serving(config.web.listen, lambda: application(watched)),
+            _shown(config, loop, desk),
             pinging(lambda: loop.config, db, _now, loop.pulse.pings),
             alarmed(lambda: loop.config, desk, loop.pulse),
         ):
@@ -104,6 +99,21 @@ def _store(config: Config) -> Iterator[Database]:
             yield db
     finally:
         close(db)
+
+
+@contextmanager
+def _shown(config: Config, loop: Loop, desk: Desk) -> Iterator[None]:
+    """The dashboard and its kin, unless nobody wants them."""
+    if config.web.listen is None:
+        yield
+        return
+    from contacts_sync.web.app import application  # noqa: PLC0415  (Flask is a fifth of what a daemon's start costs)
+    from contacts_sync.web.look import Watched  # noqa: PLC0415  (likewise)
+    from contacts_sync.web.server import serving  # noqa: PLC0415  (likewise)
+
+    watched = Watched(lambda: loop.config, loop.pulse, desk)
+    with serving(config.web.listen, lambda: application(watched)):
+        yield
 
 
 def _warn_if_open_to_others(db: Database) -> None:

@@ -12,9 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 from queue import SimpleQueue
 
-import structlog
-
-from contacts_sync import __version__
+from contacts_sync import __version__, logs
 from contacts_sync.daemon.liveness import dead_workers
 from contacts_sync.errors import StoreGone, StoreUnavailable
 from contacts_sync.model import Node, Outcome, Run, RunKind, RunStatus
@@ -24,7 +22,7 @@ from contacts_sync.sync.desk import Desk
 from contacts_sync.sync.ending import record, report
 from contacts_sync.sync.run import carry_out
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 AT_ONCE = 16  # a crew of so many times n workers claims for n of them together: a claim is a look and a transaction
 LEAST_FULL, FULL_SHARE = 4, 4  # full syncs side by side: four, or a quarter of the workers

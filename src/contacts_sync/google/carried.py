@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from contacts_sync.errors import ConsentFailed
-from contacts_sync.google.oauth import Consent
+from contacts_sync.google.consent import Consent
 
 MARK = "contacts-sync-grant-1."
 GOOD_FOR = timedelta(minutes=10)  # as long as Google redeems the code

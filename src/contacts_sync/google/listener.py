@@ -16,7 +16,7 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from contacts_sync.errors import ConsentFailed, InvalidUsage
-from contacts_sync.google.oauth import Consent, is_answer_to, redirect_answer
+from contacts_sync.google.consent import Consent, is_answer_to, redirect_answer
 
 PATH = "/oauth2callback"
 PATIENCE_SECONDS = 5  # for all that one visitor says

@@ -138,8 +138,9 @@ class _ContactGroups(_Struct, frozen=True):
 
 # msgspec learns a type at its first use, and takes the process down (a null pointer in 0.22.0, about one time in ten)
 # if several threads come first at once, as workers do after a start. So it learns here, where only one is importing.
-for _learned in (_Connections, _ContactGroups, _ContactGroup, _Person):
+for _learned in (_Connections, _ContactGroups, _ContactGroup):
     msgspec.json.Decoder(_learned)
+PERSON = msgspec.json.Decoder(_Person)
 
 Listing = TypeVar("Listing", _Connections, _ContactGroups)
 Decoded = TypeVar("Decoded", bound=_Struct)
@@ -188,7 +189,11 @@ def _decoded(raw: bytes, wanted: type[Decoded]) -> Decoded:
     try:
         return msgspec.json.decode(raw, type=wanted)
     except msgspec.ValidationError:
-        return _leniently(raw, wanted) or wanted()
+        return _what_fits(raw, wanted)
+
+
+def _what_fits(raw: bytes, wanted: type[Decoded]) -> Decoded:
+    return _leniently(raw, wanted) or wanted()
 
 
 def _leniently(raw: bytes | msgspec.Raw, wanted: type[Decoded]) -> Decoded | None:
@@ -235,7 +240,10 @@ def _group(found: _ContactGroup) -> Group:
 
 def _entry(raw: bytes) -> Person | str | None:
     """A person, the resource name of a tombstone (which has no other fields), or None for a nameless item."""
-    found = _decoded(raw, _Person)
+    try:
+        found = PERSON.decode(raw)
+    except msgspec.ValidationError:
+        found = _what_fits(raw, _Person)
     if not found.resource_name:
         return None
     return found.resource_name if found.metadata.deleted else _person(found, raw)
@@ -263,7 +271,7 @@ def _person(found: _Person, raw: bytes) -> Person:
         emails=emails,
         phones=phones,
         memberships=_memberships(found),
-        previous_resource_names=tuple(name for name in found.metadata.previous_resource_names if name),
+        previous_resource_names=tuple(filter(None, found.metadata.previous_resource_names)),
     )
 
 
@@ -306,7 +314,10 @@ def _rank(item: _Item) -> tuple[bool, bool]:
 
 
 def _best(items: list[Item]) -> Item | None:
-    best_first = _best_first(items) if items else None
+    """The item that counts; of most fields people have one or none."""
+    if not items:
+        return None
+    best_first = items if len(items) == 1 and items[0].metadata.source.type in OWN else _best_first(items)
     return best_first[0] if best_first else None
 
 
@@ -317,7 +328,9 @@ def _text(items: list[_Value]) -> str | None:
 
 def _photo_url(photos: list[_Photo]) -> str | None:
     """A photo that somebody chose: Google's monograms are marked as default."""
-    return next((photo.url for photo in _best_first(photos) if photo.url and not photo.default), None)
+    chosen = [photo for photo in photos if photo.url and not photo.default]
+    best = _best(chosen)
+    return best.url if best else None
 
 
 def _display_name(
@@ -339,6 +352,7 @@ def _whole(name: _Name) -> str:
 
 
 def _emails(found: _Person) -> tuple[Email, ...]:
+<<<<<<< HEAD
     return tuple(
         [
             Email(one.value[:LONGEST_EMAIL], one.type, _is_primary(one))
@@ -346,25 +360,26 @@ def _emails(found: _Person) -> tuple[Email, ...]:
             if one.value
         ]
     )
+=======
+    own = _own(found.email_addresses) if found.email_addresses else ()
+    return tuple([Email(one.value, one.type, _is_primary(one.metadata)) for one in own if one.value])
+>>>>>>> main
 
 
 def _phones(found: _Person) -> tuple[Phone, ...]:
+    own = _own(found.phone_numbers) if found.phone_numbers else ()
     return tuple(
-        [
-            Phone(one.value, one.canonical_form, one.type, _is_primary(one))
-            for one in _own(found.phone_numbers)
-            if one.value
-        ]
+        [Phone(one.value, one.canonical_form, one.type, _is_primary(one.metadata)) for one in own if one.value]
     )
 
 
-def _is_primary(item: _Item) -> bool:
-    return item.metadata.source_primary or item.metadata.primary
+def _is_primary(metadata: _ItemMetadata) -> bool:
+    return metadata.source_primary or metadata.primary
 
 
 def _memberships(found: _Person) -> frozenset[str]:
-    groups = (one.contact_group_membership.contact_group_resource_name for one in _own(found.memberships))
-    return frozenset(group for group in groups if group)
+    groups = [one.contact_group_membership.contact_group_resource_name for one in _own(found.memberships)]
+    return frozenset([group for group in groups if group])
 
 
 def _birthday(item: _Birthday | None) -> str | None:

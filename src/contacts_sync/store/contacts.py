@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
@@ -13,10 +14,12 @@ from sqlalchemy import ColumnElement, Table, bindparam, delete, func, insert, se
 from contacts_sync.model import (
     Changes,
     ContactUpdate,
+    Email,
     GroupChanges,
     KnownContact,
     KnownGroup,
     Person,
+    Phone,
 )
 from contacts_sync.store import rows as rows_
 from contacts_sync.store.chunks import chunks
@@ -48,6 +51,7 @@ __all__ = [
     "search",
     "show",
     "unreadable_counts",
+    "worded",
 ]
 
 IDENTITY = [contacts.c[name] for name in ("id", "resource_name", "source_id", "etag")]
@@ -111,24 +115,57 @@ def count(tx: Transaction, user_id: str) -> int:
 # -- writing contacts
 
 
-def apply(tx: Transaction, user_id: str, changes: Changes, now: datetime) -> None:
+@dataclass(frozen=True, slots=True)
+class Worded:
+    """Changes with the `search_text` of each insert and each update, in their order."""
+
+    changes: Changes
+    of_inserts: list[str]
+    of_updates: list[str]
+
+
+def worded(changes: Changes) -> Worded:
+    """Changes ready to be written: cutting texts into words takes longest, and needs no transaction."""
+    return Worded(changes, [_words(one) for one in changes.inserts], [_words(one.person) for one in changes.updates])
+
+
+def _words(person: Person) -> str:
+    emails = [email.value for email in person.emails]
+    return search_text(person, emails, [(phone.value, phone.canonical) for phone in person.phones])
+
+
+def apply(tx: Transaction, user_id: str, ready: Worded, now: datetime) -> None:
     """Carry out what one page changes. Resource names may swap; labels that aren't stored are left out."""
-    _update(tx, changes.updates, now)
-    inserted = _insert(tx, user_id, changes.inserts, now)
+    changes, at = ready.changes, rows_.stamp(tx, now)
+    _update(
+        tx,
+        changes.updates,
+        [(*_plain(one.person, at), words) for one, words in zip(changes.updates, ready.of_updates, strict=True)],
+    )
+    inserted = _insert(
+        tx,
+        user_id,
+        changes.inserts,
+        [(*_plain(one, at), words) for one, words in zip(changes.inserts, ready.of_inserts, strict=True)],
+    )
     _write_values(tx, {change.id: change.person for change in changes.updates} | inserted)
     _delete(tx, contact_group_members, contact_group_members.c.contact_id, changes.members)
     members = {id_: person.memberships for id_, person in inserted.items()} | dict(changes.members)
     _write_members(tx, user_id, members)
 
 
-def _update(tx: Transaction, changes: Collection[ContactUpdate], now: datetime) -> None:
+def _plain(person: Person, at: Any) -> rows_.Row:
+    return (*PLAIN_VALUES(person), at)
+
+
+def _update(tx: Transaction, changes: Collection[ContactUpdate], written: Iterable[rows_.Row]) -> None:
     if not changes:
         return
     _step_aside(tx, changes)
     for table in (contact_emails, contact_phones):
         _delete(tx, table, table.c.contact_id, [change.id for change in changes])
-    at = rows_.stamp(tx, now)
-    rows_.update(tx, contacts, WRITTEN, [(*_row(change.person, at), change.id) for change in changes])
+    rows = [(*row, change.id) for change, row in zip(changes, written, strict=True)]
+    rows_.update(tx, contacts, WRITTEN, rows)
 
 
 def _step_aside(tx: Transaction, changes: Iterable[ContactUpdate]) -> None:
@@ -139,37 +176,23 @@ def _step_aside(tx: Transaction, changes: Iterable[ContactUpdate]) -> None:
     rows_.update(tx, contacts, ["resource_name"], moving)
 
 
-def _insert(tx: Transaction, user_id: str, people: Collection[Person], now: datetime) -> dict[int, Person]:
+def _insert(
+    tx: Transaction, user_id: str, people: Collection[Person], written: Iterable[rows_.Row]
+) -> dict[int, Person]:
     if not people:
         return {}
-    inserted = dict(zip(rows_.new_ids(tx, contacts, len(people)), people, strict=True))
-    at = rows_.stamp(tx, now)
-    rows = [(id_, user_id, *_row(person, at)) for id_, person in inserted.items()]
-    rows_.insert(tx, contacts, ("id", "user_id", *WRITTEN), rows, at_once=True)
-    return inserted
-
-
-def _row(person: Person, at: Any) -> rows_.Row:
-    """The values of `WRITTEN`."""
-    emails = [email.value for email in person.emails]
-    words = search_text(person, emails, [(phone.value, phone.canonical) for phone in person.phones])
-    return (*PLAIN_VALUES(person), at, words)
+    ids = rows_.new_ids(tx, contacts, len(people))
+    rows = [(id_, user_id, *row) for id_, row in zip(ids, written, strict=True)]
+    rows_.insert(tx, contacts, ("id", "user_id", *WRITTEN), rows)
+    return dict(zip(ids, people, strict=True))
 
 
 def _write_values(tx: Transaction, people: Mapping[int, Person]) -> None:
     """Their e-mails and phones."""
-    emails = [
-        (id_, position, email.value, email.type, email.is_primary)
-        for id_, person in people.items()
-        for position, email in enumerate(person.emails)
-    ]
-    phones = [
-        (id_, position, phone.value, phone.canonical, phone.type, phone.is_primary)
-        for id_, person in people.items()
-        for position, phone in enumerate(person.phones)
-    ]
-    rows_.insert(tx, contact_emails, ("contact_id", "position", "value", "type", "is_primary"), emails)
-    rows_.insert(tx, contact_phones, ("contact_id", "position", "value", "canonical", "type", "is_primary"), phones)
+    emails = [(id_, position, *email) for id_, person in people.items() for position, email in enumerate(person.emails)]
+    phones = [(id_, position, *phone) for id_, person in people.items() for position, phone in enumerate(person.phones)]
+    rows_.insert(tx, contact_emails, ("contact_id", "position", *Email._fields), emails)
+    rows_.insert(tx, contact_phones, ("contact_id", "position", *Phone._fields), phones)
 
 
 def _write_members(tx: Transaction, user_id: str, members: Mapping[int, frozenset[str]]) -> None:

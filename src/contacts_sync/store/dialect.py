@@ -221,10 +221,10 @@ Upsert: TypeAlias = "sqlite.Insert | postgresql.Insert"
 
 def upsert(tx: Connection, table: Table) -> Upsert:
     """An INSERT that can say ON CONFLICT."""
-    return _postgresql().insert(table) if is_server(tx.dialect) else sqlite.insert(table)
+    return postgresql_dialect().insert(table) if is_server(tx.dialect) else sqlite.insert(table)
 
 
-def _postgresql() -> ModuleType:
+def postgresql_dialect() -> ModuleType:
     """Loaded where it is used: it brings asyncio with it, a tenth of what a command's start costs."""
     from sqlalchemy.dialects import postgresql  # noqa: PLC0415  (see above)
 
@@ -307,7 +307,8 @@ def given_rows(
     """Rows of ours as something to join with, in one parameter however many they are."""
     document = json.dumps([list(row) for row in rows], default=lambda at: at.isoformat(timespec="microseconds"))
     if is_server(tx.dialect):
-        each = func.jsonb_array_elements(cast(type_coerce(document, Text), _postgresql().JSONB)).table_valued("value")
+        listed = cast(type_coerce(document, Text), postgresql_dialect().JSONB)
+        each = func.jsonb_array_elements(listed).table_valued("value")
         cells: list[ColumnElement[Any]] = [
             cast(each.c.value.op("->>")(n), kind) for n, kind in enumerate(columns.values())
         ]
@@ -328,8 +329,13 @@ CLUSTERED: dict[str, Any] = {"sqlite_with_rowid": False}
 
 
 def where(condition: str) -> dict[str, Any]:
-    """The keyword arguments that make an index partial."""
-    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+    """The keyword arguments that make an index partial, for migrations, which create it."""
+    return {**partial(condition), "postgresql_where": text(condition)}
+
+
+def partial(condition: str) -> dict[str, Any]:
+    """The same for a mere description: PostgreSQL's word for it would load its dialect, a tenth of any start."""
+    return {"sqlite_where": text(condition)}
 
 
 class Instant(TypeDecorator[datetime]):

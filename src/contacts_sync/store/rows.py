@@ -6,19 +6,19 @@ Values must be what the driver takes: text, numbers, None, and instants by `stam
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table, any_, bindparam, func, select
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 
-from contacts_sync.store.dialect import Instant, is_server
+from contacts_sync.store.dialect import Instant, is_server, postgresql_dialect
 from contacts_sync.store.transactions import Transaction
 
 Row = tuple[Any, ...]
+PAGE = 1_000
 MOST_PARAMETERS = 32_000  # of one statement; SQLite's own limit is 32,766
 
 
@@ -37,21 +37,15 @@ def new_ids(tx: Transaction, table: Table, number: int) -> Sequence[int]:
     return range(last + 1, last + 1 + number)
 
 
-def insert(
-    tx: Transaction, table: Table, columns: Sequence[str], rows: Sequence[Row], *, at_once: bool = False
-) -> None:
-    """Insert rows: by COPY, or on SQLite one by one or `at_once`, which is what spares a full-text index work."""
+def insert(tx: Transaction, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:
+    """Insert rows: by COPY, or on SQLite in as few statements as can be."""
     if not rows:
         return
     names = ", ".join(columns)
     if is_server(tx.dialect):
         _copy(tx, f"COPY {table.name} ({names}) FROM STDIN", rows)
         return
-    inserting = f"INSERT INTO {table.name} ({names}) VALUES "  # noqa: S608  (names of ours)
-    if at_once:
-        _execute_at_once(tx, inserting, "", rows)
-    else:
-        tx.exec_driver_sql(inserting + _marks(rows[0]), list(rows))
+    _execute_at_once(tx, f"INSERT INTO {table.name} ({names}) VALUES ", "", rows)  # noqa: S608  (names of ours)
 
 
 def update(tx: Transaction, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:
@@ -69,12 +63,25 @@ def update(tx: Transaction, table: Table, columns: Sequence[str], rows: Sequence
 
 
 def _execute_at_once(tx: Transaction, before: str, after: str, rows: Sequence[Row]) -> None:
-    """SQLite's full-text index writes what it has gathered at the end of every statement: so, few statements."""
-    most = MOST_PARAMETERS // len(rows[0])
-    for start in range(0, len(rows), most):
-        some = rows[start : start + most]
-        statement = before + ", ".join([_marks(rows[0])] * len(some)) + after
+    """Few statements, since SQLite's full-text index writes what it has gathered at the end of each, and since Python's
+    other threads can work while one runs: between two of them they would have to wait for their turn.
+    """
+    start = 0
+    for size in sizes(len(rows), MOST_PARAMETERS // len(rows[0])):
+        some = rows[start : start + size]
+        statement = before + ", ".join([_marks(rows[0])] * size) + after
         tx.exec_driver_sql(statement, tuple(chain.from_iterable(some)))
+        start += size
+
+
+def sizes(rows: int, most: int) -> Iterator[int]:
+    """Cut so many rows into statements of at most so many. Few sizes, since the driver keeps each statement it has
+    prepared, and what was bound to it: whole pages of Google's, and for what is left, powers of two.
+    """
+    while rows:
+        size = PAGE if rows >= PAGE <= most else 1 << (min(rows, most).bit_length() - 1)
+        yield size
+        rows -= size
 
 
 def _marks(row: Row) -> str:
@@ -96,6 +103,6 @@ def _copy(tx: Transaction, statement: str, rows: Iterable[Row]) -> None:
 def among(tx: Transaction, column: ColumnElement[Any], values: Collection[Any]) -> ColumnElement[bool]:
     """True where the column has one of these values, however many they are: they make one parameter."""
     if is_server(tx.dialect):
-        return column == any_(bindparam(None, list(values), type_=postgresql.ARRAY(column.type)))
+        return column == any_(bindparam(None, list(values), type_=postgresql_dialect().ARRAY(column.type)))
     each = func.json_each(json.dumps(list(values))).table_valued("value")
     return column.in_(select(each.c.value))

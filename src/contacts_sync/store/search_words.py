@@ -44,14 +44,14 @@ class Question:
 
 def search_text(person: Described, emails: Iterable[str], phones: Iterable[tuple[str, str | None]]) -> str:
     """The words of a contact, each once, with blanks between; `phones` are (value, E.164 or None)."""
-    texts = (
-        *(person.display_name, person.given_name, person.family_name, person.nickname),
-        *(person.organization, person.job_title, *emails, person.notes),
-    )
-    found: dict[str, None] = {}
+    names = (person.display_name, person.given_name, person.family_name, person.nickname)
+    words: list[str] = []
     for value, canonical in phones:
-        found.update(dict.fromkeys(_numbers(value, canonical)))
-    found.update(dict.fromkeys(folded(" ".join([text for text in texts if text]))))
+        words += _numbers(value, canonical)
+    words += folded(" ".join(filter(None, (*names, person.organization, person.job_title, *emails))))
+    if person.notes:  # apart: they are long, and mostly without accents
+        words += folded(person.notes)
+    found = dict.fromkeys(words)
     return " ".join(found if len(found) <= MOST_WORDS else list(found)[:MOST_WORDS])
 
 
@@ -88,7 +88,9 @@ def folded(text: str) -> list[str]:
         compatible = unicodedata.normalize("NFKD", text)  # before, too: some signs show their letters only then
         plain = _plain(unicodedata.normalize("NFKD", compatible.casefold()))
     words = plain.split()
-    return words if max(map(len, words), default=0) <= LONGEST_WORD else [word[:LONGEST_WORD] for word in words]
+    if len(plain) <= LONGEST_WORD or max(map(len, words), default=0) <= LONGEST_WORD:
+        return words
+    return [word[:LONGEST_WORD] for word in words]
 
 
 def _plain(decomposed: str) -> str:
@@ -110,4 +112,5 @@ def _numbers(value: str, canonical: str | None) -> tuple[str, ...]:
 
 
 def _digits(text: str) -> str:
-    return text if text.isascii() and text.isdigit() else NO_DIGITS.sub("", text)
+    bare = text.removeprefix("+")
+    return bare if bare.isascii() and bare.isdigit() else NO_DIGITS.sub("", text)

@@ -1,4 +1,6 @@
-"""The whole schema on one page. Every instant is UTC; the columns that applications read keep their names."""
+"""The whole schema on one page, as the migrations have made it. Every instant is UTC; the columns that applications
+read keep their names.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ from sqlalchemy import (
     true,
 )
 
-from contacts_sync.store.dialect import CLUSTERED, ID, NEVER_REUSED, Instant, JsonText, where
+from contacts_sync.store.dialect import CLUSTERED, ID, NEVER_REUSED, Instant, JsonText, partial
 from contacts_sync.store.words_index import index_words
 
 PRODUCT = "contacts-sync"
@@ -217,10 +219,10 @@ sync_runs = Table(
     Column("deferred_since", Instant),
     Column("take_backs", Integer, nullable=False, server_default=text("0")),
     Column("approves_run_id", ID),
-    Index("uq_sync_runs_one_active", "user_id", unique=True, **where("status IN ('queued', 'running')")),
-    Index("uq_sync_runs_slot", "user_id", "slot", unique=True, **where("slot IS NOT NULL")),
-    Index("ix_sync_runs_claim", "not_before", "id", **where("status = 'queued'")),
-    Index("ix_sync_runs_leases", "worker_id", **where("status = 'running'")),
+    Index("uq_sync_runs_one_active", "user_id", unique=True, **partial("status IN ('queued', 'running')")),
+    Index("uq_sync_runs_slot", "user_id", "slot", unique=True, **partial("slot IS NOT NULL")),
+    Index("ix_sync_runs_claim", "not_before", "id", **partial("status = 'queued'")),
+    Index("ix_sync_runs_leases", "worker_id", **partial("status = 'running'")),
     Index(None, "user_id", "id"),
     Index(None, "finished_at"),
     **NEVER_REUSED,
@@ -323,7 +325,7 @@ alert_deliveries = Table(  # one message on its way to one destination, which is
     Column("ended_at", Instant),
     Column("error", Text),
     UniqueConstraint("message_id", "destination"),
-    Index("ix_alert_deliveries_pending", "destination", "id", **where("status = 'pending'")),
+    Index("ix_alert_deliveries_pending", "destination", "id", **partial("status = 'pending'")),
     **NEVER_REUSED,
 )
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Integer, cast, literal_column, text
-from sqlalchemy.dialects import postgresql
 
-from contacts_sync.store.dialect import is_server
+from contacts_sync.store.dialect import is_server, postgresql_dialect
 from contacts_sync.store.search_words import Question
 
 WORDS_SQLITE = (
@@ -38,7 +37,7 @@ def has_words(tx: Connection, id_: ColumnElement[int], question: Question) -> Co
     """True for contacts whose words answer a question, by the index. `id_` is the contacts' id."""
     if is_server(tx.dialect):
         words: ColumnElement[Any] = literal_column(WORDS)  # to the letter: no parameter matches an expression index
-        return words.bool_op("@@")(cast(_asked(question, "'{}':*", " & ", " | "), postgresql.TSQUERY))
+        return words.bool_op("@@")(cast(_asked(question, "'{}':*", " & ", " | "), postgresql_dialect().TSQUERY))
     found = text("SELECT rowid FROM contact_search WHERE contact_search MATCH :asked")
     return id_.in_(found.bindparams(asked=_asked(question, '"{}"*', " AND ", " OR ")).columns(rowid=Integer))
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-import structlog
-
-from contacts_sync import vault
+from contacts_sync import logs, vault
 from contacts_sync.errors import (
     ConsentFailed,
     ContactsSyncError,
@@ -23,7 +21,7 @@ from contacts_sync.store.engine import Transaction, read, write
 from contacts_sync.sync.access import remember
 from contacts_sync.sync.desk import Desk
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 PATIENCE = timedelta(seconds=3)  # for Google to be reached and, twice that, to confirm a revocation: below 10 s in all
 

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from contacts_sync.oauth_client import client_credentials, has_client
 from contacts_sync.sections import ClientCredentials
 from contacts_sync.store import runs
 from contacts_sync.store.engine import Database, Transaction, write
+from contacts_sync.sync.ahead import ReadAhead
 
 NOTHING = Counters()
 NOBODY = ClientCredentials("", "")
@@ -42,6 +43,7 @@ class Desk:
     worker_id: str
     clock: Callable[[], datetime]
     stop: threading.Event
+    read_ahead: ReadAhead = field(default_factory=ReadAhead)
     monotonic: Callable[[], float] = time.monotonic  # seconds; nobody can set it, and it stands while the host sleeps
 
     @property

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-import structlog
-
 from contacts_sync import logs
 from contacts_sync.errors import (
     Interrupted,
@@ -24,7 +22,7 @@ from contacts_sync.store.engine import Transaction, read, write
 from contacts_sync.sync import outage, retry
 from contacts_sync.sync.desk import Desk
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 PROBE_INTERVAL = timedelta(minutes=1)
 

@@ -7,15 +7,15 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TypeVar
 
-import structlog
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 from tenacity.nap import sleep_using_event
 
+from contacts_sync import logs
 from contacts_sync.errors import Remedy, StoreUnavailable, SyncError
 
 Result = TypeVar("Result")
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 FIRST_DEFERRAL = timedelta(minutes=1)
 LONGEST_DEFERRAL = timedelta(minutes=15)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, wait
 from dataclasses import replace
 from datetime import timedelta
 
-import structlog
-
-from contacts_sync import timetable
+from contacts_sync import logs, timetable
 from contacts_sync.errors import (
     DeadlineExceeded,
     GrantRejected,
@@ -37,7 +36,7 @@ from contacts_sync.sync.access import Access
 from contacts_sync.sync.desk import Desk, fenced
 from contacts_sync.sync.listing import Listing
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 NO_CHANGES, NO_GROUP_CHANGES = Changes(), GroupChanges()
 
@@ -46,7 +45,7 @@ def carry_out(run: Run, desk: Desk) -> Outcome:
     """Carry out a claimed run to one of its ends, or back into the queue. A failure is a value, never raised."""
     began = desk.monotonic()
     error: Exception | None = None
-    with structlog.contextvars.bound_contextvars(user=run.user_id, run_id=run.id):
+    with logs.bound(user=run.user_id, run_id=run.id):
         try:
             ended = _sync(run, desk)
         except Exception as trouble:  # noqa: BLE001  (the boundary of one user's failure: recorded just below)
@@ -86,6 +85,7 @@ class _Claim:
         self._fingerprint = people.request_fingerprint(desk.people)
         self._until = desk.monotonic() + desk.settings.run_deadline.total_seconds()
         self._listing: Listing | None = None
+        self._ahead: tuple[str, Future[Page]] | None = None
         self._known_groups: list[KnownGroup] | None = groups
         self._labels: frozenset[str] | None = None
         self._chased: frozenset[str] = frozenset()
@@ -184,7 +184,7 @@ class _Claim:
         while not listing.complete:
             self._may_go_on()
             try:
-                self._take_in(self._fetch_page(listing), listing)
+                self._take_in(self._next_page(listing), listing)
             except SyncTokenExpired as expired:
                 log.info("full_sync_needed", reason=str(expired))
                 return self._read_contacts(self._full_listing())
@@ -194,14 +194,25 @@ class _Claim:
                 raise
         return listing
 
-    def _fetch_page(self, listing: Listing) -> Page:
+    def _next_page(self, listing: Listing) -> Page:
+        """The page that has been read ahead, or else now. A run talks to Google in one thread at a time."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead[0] == listing.page_token:
+            return ahead[1].result()
+        if ahead is not None:
+            wait([ahead[1]])
+        return self._fetch_page(listing.page_token, listing.sync_token)
+
+    def _read_ahead(self, page: Page, listing: Listing) -> None:
+        page_token = page.next_page_token
+        if page_token is not None:
+            coming = self._desk.read_ahead.begin(lambda: self._fetch_page(page_token, listing.sync_token))
+            self._ahead = (page_token, coming) if coming is not None else None
+
+    def _fetch_page(self, page_token: str | None, sync_token: str | None) -> Page:
         return self._access.call(
             lambda token: people.fetch_page(
-                self._desk.people,
-                token,
-                user_id=self._run.user_id,
-                page_token=listing.page_token,
-                sync_token=listing.sync_token,
+                self._desk.people, token, user_id=self._run.user_id, page_token=page_token, sync_token=sync_token
             )
         )
 
@@ -209,10 +220,13 @@ class _Claim:
         if page.unreadable:
             log.warning("contacts_without_resource_name", count=len(page.unreadable))
         alive = plan.people_of(page)
-        planned = self._plan(alive, self._labels_for(alive), listing)
+        labels = self._labels_for(alive)
+        planned = self._plan(alive, labels, listing)
+        ready = contacts.worded(planned.changes)
+        self._read_ahead(page, listing)
         if planned.changes != NO_CHANGES:
             with fenced(self._desk, self._run, planned.changes.counters) as tx:
-                contacts.apply(tx, self._run.user_id, planned.changes, self._desk.clock())
+                contacts.apply(tx, self._run.user_id, ready, self._desk.clock())
         listing.note(page, planned.owners, planned.superseded)
 
     def _plan(self, alive: list[Person], labels: frozenset[str], listing: Listing) -> plan.PagePlan:

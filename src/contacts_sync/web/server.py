@@ -11,14 +11,14 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-import structlog
 from waitress import wasyncore
 from waitress.server import create_server
 
+from contacts_sync import logs
 from contacts_sync.beside import beside
 from contacts_sync.settings import Address
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 TRY_AGAIN = timedelta(seconds=10)
 LOOK_EVERY = timedelta(milliseconds=200)  # how soon the end of the process is noticed
@@ -40,15 +40,12 @@ Make = Callable[[], AbstractContextManager[Application]]
 
 
 @contextmanager
-def serving(address: Address | None, make: Make) -> Iterator[None]:
-    """Serve the application of `make` at an address while the block lasts; nothing for None.
+def serving(address: Address, make: Make) -> Iterator[None]:
+    """Serve the application of `make` at an address while the block lasts.
 
     A port that is taken, an application that can't be made, a server that breaks: each is one log line, and
     another try ten seconds later.
     """
-    if address is None:
-        yield
-        return
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # says that it is busy, at every busy moment
     with beside("web", partial(_keep_serving, address, make), stop_within=STOP_WITHIN):
         yield

@@ -1,0 +1,70 @@
+"""The next page is read while one is being written, by one run at a time."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from contacts_sync.errors import PassingTrouble
+from contacts_sync.model import Page, RunStatus
+from contacts_sync.sandbox import Account, Sandbox, faults
+from contacts_sync.sync.ahead import ReadAhead
+from contacts_sync.sync.desk import Desk
+from tests.inside import copy_of, sync, world_of
+from tests.sync.conftest import EMAIL
+
+LIMIT_SECONDS = 10
+PAGE = Page((), None, "token")
+
+
+def test_a_page_is_read_in_another_thread() -> None:
+    reader: list[str] = []
+
+    def fetch() -> Page:
+        reader.append(threading.current_thread().name)
+        return PAGE
+
+    coming = ReadAhead().begin(fetch)
+    assert coming is not None
+    assert coming.result(LIMIT_SECONDS) is PAGE
+    assert reader == ["ahead"]
+
+
+def test_what_goes_wrong_comes_to_the_run_whose_page_it_is() -> None:
+    def fetch() -> Page:
+        raise PassingTrouble("Google hiccups")
+
+    coming = ReadAhead().begin(fetch)
+    assert coming is not None
+    with pytest.raises(PassingTrouble, match="hiccups"):
+        coming.result(LIMIT_SECONDS)
+
+
+def test_one_run_at_a_time_reads_ahead() -> None:
+    ahead, go_on = ReadAhead(), threading.Event()
+
+    def slowly() -> Page:
+        go_on.wait(LIMIT_SECONDS)
+        return PAGE
+
+    first = ahead.begin(slowly)
+    assert first is not None
+    assert ahead.begin(slowly) is None
+    go_on.set()
+    first.result(LIMIT_SECONDS)
+    again = ahead.begin(slowly)
+    assert again is not None
+    again.result(LIMIT_SECONDS)
+
+
+def test_a_page_that_fails_ahead_is_asked_for_again_and_what_was_written_meanwhile_stays(
+    desk: Desk, google: Sandbox, account: Account
+) -> None:
+    account.add_people(25)
+    google.faults.add("people", faults.unavailable(), page=2)
+    outcome = sync(desk, "alice")
+    assert (outcome.run.status, outcome.run.attempts) == (RunStatus.SUCCEEDED, 2)
+    assert outcome.run.counters.contacts_imported == 25
+    assert google.count("people") == 4
+    assert copy_of(desk.db, "alice") == world_of(google, EMAIL)

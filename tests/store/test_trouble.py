@@ -11,6 +11,7 @@ from sqlalchemy import text
 from contacts_sync.errors import ContactsSyncError, StoreUnavailable, StoreUnusable
 from contacts_sync.store import dialect, fsck, tables
 from contacts_sync.store.engine import Database, close, open_database, read, write
+from tests.operating import wait_until
 from tests.postgres import Server
 from tests.store.given import person, stored
 
@@ -35,7 +36,7 @@ def test_what_a_server_gets_over_is_worth_another_try(postgres: Server, state: s
     assert "not now" in str(trouble)
 
 
-@pytest.mark.parametrize("state", ["42501", "42P01", "22021", "23505"])
+@pytest.mark.parametrize("state", ["42501", "42P01", "22021", "23505", "54000"])
 def test_what_a_server_refuses_for_good_is_not(postgres: Server, state: str) -> None:
     url = postgres.new_database()
     close(open_database(url, create=True))
@@ -136,6 +137,28 @@ def test_a_role_without_rights_is_told_so(postgres: Server) -> None:
     _role(postgres, "stranger", "LOGIN")
     with pytest.raises(StoreUnusable, match="lacks a right"):
         open_database(url.replace("postgres@", "stranger@"))
+
+
+def test_a_wrong_password_is_told_and_not_repeated(postgres: Server) -> None:
+    url = postgres.new_database()
+    _role(postgres, "guarded", "LOGIN PASSWORD 'right'")
+    rules = postgres.folder / "data" / "pg_hba.conf"
+    rules.write_text(f"local all guarded scram-sha-256\n{rules.read_text()}")
+    postgres.execute(sql.SQL("SELECT pg_reload_conf()"))
+    wait_until(lambda: _refusal(url.replace("postgres@", "guarded@")))
+    assert "authentication failed" in _refusal(url.replace("postgres@", "guarded:wrong-canary@"))
+    assert "no password" in _refusal(url.replace("postgres@", "guarded@"))
+    assert "lacks a right" in _refusal(url.replace("postgres@", "guarded:right@"))
+
+
+def _refusal(url: str) -> str:
+    """What is said, for good, to whom the server refuses; empty if it doesn't."""
+    try:
+        close(open_database(url, create=True))
+    except StoreUnusable as refused:
+        assert "canary" not in f"{refused} {refused.hint} {refused.__cause__!r}"
+        return str(refused)
+    return ""
 
 
 def test_a_server_that_takes_no_more_connections_is_worth_another_try(postgres: Server) -> None:

@@ -80,6 +80,7 @@ POSTGRESQL_CONNECT = {
     "tcp_user_timeout": 30_000,
     "options": " ".join(f"-c {name}={value}" for name, value in POSTGRESQL_SESSION.items()),
 }
+PREPARING = "prepare_threshold"  # the driver's parameter; all that an address may say of it is "none"
 
 # -- engines
 
@@ -91,6 +92,8 @@ def parse_url(address: str) -> URL:
         url = make_url(address)
     except ArgumentError:
         raise StoreUnusable("the store's address is no database URL", hint=hint) from None
+    if url.query.get(PREPARING, "none") != "none":
+        raise StoreUnusable(f"{PREPARING} in the store's address can only be none", hint=hint)
     if url.drivername in ("postgresql", "postgresql+psycopg"):
         return url.set(drivername="postgresql+psycopg")
     if url.drivername != "sqlite" or not url.database or url.database.startswith(("file:", ":")):
@@ -108,14 +111,16 @@ def make_engine(url: URL) -> Engine:
     path = file_of(url)
     if path is not None:
         return sqlite_engine(path)
+    # behind a pooler of transactions, such as PgBouncer, a session's prepared statements are another one's
+    unprepared = {PREPARING: None} if PREPARING in url.query else {}
     try:
         return create_engine(
-            url,
+            url.difference_update_query([PREPARING]),
             hide_parameters=True,
             pool_pre_ping=True,
             pool_size=5,
             max_overflow=15,
-            connect_args=POSTGRESQL_CONNECT,
+            connect_args=POSTGRESQL_CONNECT | unprepared,
         )
     except ModuleNotFoundError:
         raise StoreUnusable(

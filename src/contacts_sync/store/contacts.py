@@ -25,6 +25,7 @@ from contacts_sync.model import (
 from contacts_sync.store import rows as rows_
 from contacts_sync.store.chunks import chunks
 from contacts_sync.store.contact_rows import ContactRow, entries, listing, search, show
+from contacts_sync.store.prepared import Prepared
 from contacts_sync.store.search_words import search_text
 from contacts_sync.store.tables import (
     contact_emails,
@@ -64,8 +65,10 @@ NOTHING = GroupChanges()
 NO_LABELS: frozenset[str] = frozenset()
 NO_WORDS: Mapping[str, str] = MappingProxyType({})
 
-GROUPS_OF_USER = select(*(contact_groups.c[name] for name in KnownGroup.__slots__)).where(
-    contact_groups.c.user_id == bindparam("of_user")
+GROUPS_OF_USER = Prepared(
+    select(*(contact_groups.c[name] for name in KnownGroup.__slots__)).where(
+        contact_groups.c.user_id == bindparam("of_user")
+    )
 )
 
 # -- what is known
@@ -243,8 +246,7 @@ def unreadable_counts(tx: Transaction) -> dict[str, int]:
 
 def known_groups(tx: Transaction, user_id: str) -> list[KnownGroup]:
     """The user's groups."""
-    rows = tx.execute(GROUPS_OF_USER, {"of_user": user_id}).all()
-    return [KnownGroup(row[0], row[1], row[2], row[3]) for row in rows]
+    return [KnownGroup(*row) for row in GROUPS_OF_USER.rows(tx, of_user=user_id)]
 
 
 def apply_groups(tx: Transaction, user_id: str, changes: GroupChanges, now: datetime) -> None:

@@ -62,7 +62,7 @@ def get(tx: Transaction, user_id: str) -> Connection | None:
 
 def every(tx: Transaction, user_id: str | None = None) -> list[Connection]:
     """All connections (of one user, if given), the disconnected among them, by user id."""
-    rows = tx.execute(select(*KEPT).where(is_of(table, user_id)).order_by(table.c.user_id))
+    rows = tx.execute(select(*KEPT).where(is_of(table, user_id)).order_by(table.c.user_id)).all()
     return [_connection(row) for row in rows]
 
 

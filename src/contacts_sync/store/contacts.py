@@ -33,6 +33,7 @@ from contacts_sync.store.tables import (
     contact_groups,
     contact_phones,
     contacts,
+    is_of,
     unreadable_contacts,
 )
 from contacts_sync.store.transactions import Transaction
@@ -235,9 +236,10 @@ def keep_unreadable(tx: Transaction, user_id: str, payloads_: Collection[str], n
     _execute_many(tx, insert(unreadable_contacts), rows)
 
 
-def unreadable_counts(tx: Transaction) -> dict[str, int]:
-    """How many contacts of each user can't be read."""
-    by_user = select(unreadable_contacts.c.user_id, func.count()).group_by(unreadable_contacts.c.user_id)
+def unreadable_counts(tx: Transaction, user_id: str | None = None) -> dict[str, int]:
+    """How many contacts of each user (or the given one) can't be read."""
+    owner = unreadable_contacts.c.user_id
+    by_user = select(owner, func.count()).where(is_of(unreadable_contacts, user_id)).group_by(owner)
     return {row[0]: row[1] for row in tx.execute(by_user)}
 
 

@@ -15,6 +15,7 @@ from contacts_sync import intervals
 from contacts_sync.model import Bounds, Counters, IntervalSchedule, Run, Trigger
 from contacts_sync.store.prepared import Prepared
 from contacts_sync.store.tables import interval_schedules as table
+from contacts_sync.store.tables import is_of
 from contacts_sync.store.transactions import Transaction
 
 MINUTE = timedelta(minutes=1)
@@ -33,9 +34,10 @@ def get(tx: Transaction, user_id: str) -> IntervalSchedule | None:
     return _schedule(row) if row else None
 
 
-def every(tx: Transaction) -> dict[str, IntervalSchedule]:
-    """Everybody's, by user id."""
-    return {row["user_id"]: _schedule(row) for row in tx.execute(select(table)).mappings()}
+def every(tx: Transaction, user_id: str | None = None) -> dict[str, IntervalSchedule]:
+    """Everybody's (or the given user's), by user id."""
+    found = tx.execute(select(table).where(is_of(table, user_id))).mappings()
+    return {row["user_id"]: _schedule(row) for row in found}
 
 
 def users(tx: Transaction) -> set[str]:

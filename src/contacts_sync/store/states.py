@@ -67,8 +67,8 @@ def sync_state(tx: Transaction, user_id: str) -> SyncState:
 
 def every_sync_state(tx: Transaction, user_id: str | None = None) -> dict[str, SyncState]:
     """Where everybody's sync (or the given user's) stands."""
-    rows = tx.execute(select(*KEPT).where(is_of(sync_states, user_id)))
-    return {row.user_id: SyncState(*row) for row in rows}
+    rows = tx.execute(select(*KEPT).where(is_of(sync_states, user_id))).all()
+    return {row[0]: SyncState(*row) for row in rows}
 
 
 def clear(tx: Transaction, user_id: str) -> None:

@@ -154,7 +154,7 @@ class Crew:
             error = RuntimeError(f"{type(panic).__name__}: {panic}")
             error.__cause__ = panic
             outcome = Outcome(record(run, error, self.desk), error)
-            with structlog.contextvars.bound_contextvars(user=run.user_id, run_id=run.id):
+            with logs.bound(user=run.user_id, run_id=run.id):
                 report(outcome)
             return outcome
 

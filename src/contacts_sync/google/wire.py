@@ -352,18 +352,8 @@ def _whole(name: _Name) -> str:
 
 
 def _emails(found: _Person) -> tuple[Email, ...]:
-<<<<<<< HEAD
-    return tuple(
-        [
-            Email(one.value[:LONGEST_EMAIL], one.type, _is_primary(one))
-            for one in _own(found.email_addresses)
-            if one.value
-        ]
-    )
-=======
     own = _own(found.email_addresses) if found.email_addresses else ()
-    return tuple([Email(one.value, one.type, _is_primary(one.metadata)) for one in own if one.value])
->>>>>>> main
+    return tuple([Email(one.value[:LONGEST_EMAIL], one.type, _is_primary(one.metadata)) for one in own if one.value])
 
 
 def _phones(found: _Person) -> tuple[Phone, ...]:

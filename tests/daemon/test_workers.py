@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from contacts_sync.daemon.workers import Crew, claim_for, node_of, rescue, run_here
-from contacts_sync.model import Run
+from contacts_sync.model import Outcome, Run
 from contacts_sync.sandbox import Sandbox
 from contacts_sync.store import nodes, runs
 from contacts_sync.store.engine import Database, write
@@ -90,12 +90,14 @@ def test_a_worker_outlives_a_run_whatever_that_raises(db: Database, tmp_path: Pa
         line = Line(google)
         desk = shortened(desk_for(google, db, tmp_path), line)
         ids = [join(desk, google, user, ALICE).id for user in ("alice", "bob", "carol")]
-        crew = Crew(desk, 1, threading.Event())
+        told: list[Outcome] = []
+        crew = Crew(desk, 1, threading.Event(), told.append)
         for before, claimed in ((panic, ids[:1]), (panic, ids[:2]), (None, ids)):
             line.before = before
             assert claim_for(crew, claimed) == 1
             wait_until(lambda: crew.busy == 0)
         crew.dismiss(LONG)
+    assert [outcome.run.status for outcome in told] == ["failed", "failed", "succeeded"]
     assert rows(db, "SELECT status FROM sync_runs ORDER BY id") == [("failed",), ("failed",), ("succeeded",)]
     assert rows(db, "SELECT DISTINCT error_message FROM sync_runs WHERE status = 'failed'") == [
         ("Panic: index out of bounds",)

@@ -23,7 +23,8 @@ from requests_oauthlib import OAuth2Session
 
 from contacts_sync.errors import ConsentFailed, GrantRejected, PassingTrouble
 from contacts_sync.google import faults
-from contacts_sync.google.http import TRANSPORT_TROUBLE, Transport, prepare, whole_body
+from contacts_sync.google.body import whole_body
+from contacts_sync.google.http import TRANSPORT_TROUBLE, Transport, prepare
 from contacts_sync.google.oauth import (
     SCOPES,
     SUFFICIENT,

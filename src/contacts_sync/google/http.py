@@ -19,13 +19,12 @@ from requests.utils import default_headers
 from urllib3.exceptions import HTTPError
 
 from contacts_sync import __version__
-from contacts_sync.errors import ConfigurationError, PassingTrouble, RequestRejected
+from contacts_sync.errors import ConfigurationError, PassingTrouble
 from contacts_sync.google import faults, patience
+from contacts_sync.google.body import LARGEST_ANSWER, whole_body
 from contacts_sync.google.pacing import Pacer
 from contacts_sync.google.tally import Tally
 
-LARGEST_BODY = 32 * 1024 * 1024  # decoded; a page of 1,000 rich contacts has about 5 MB, and many workers one each
-CHUNK = 64 * 1024
 TRANSPORT_TROUBLE = (requests.RequestException, HTTPError, OSError, zlib.error)
 HEADERS = {
     # Google compresses only for clients whose User-Agent has the word gzip in it
@@ -134,14 +133,22 @@ def prepare(session: requests.Session, adapter: BaseAdapter, *, proxy: str) -> N
         session.proxies = {"http": proxy, "https": proxy}
 
 
-def get(transport: Transport, url: str, *, params: Mapping[str, str], access_token: str, user_id: str | None) -> Answer:
-    """GET some JSON with a bearer token, paced for `user_id` if one is given.
+def get(
+    transport: Transport,
+    url: str,
+    *,
+    params: Mapping[str, str],
+    access_token: str,
+    user_id: str | None,
+    largest: int = LARGEST_ANSWER,
+) -> Answer:
+    """GET some JSON with a bearer token, paced for `user_id` if one is given; of at most `largest` bytes.
 
     Raises `PassingTrouble` and its kin if no whole answer arrives, `Interrupted` if the process stops meanwhile.
     """
     if user_id is not None:
         transport.pacer.wait(user_id)
-    answer = _exchange(transport, lambda: _prepared_get(url, params, access_token))
+    answer = _exchange(transport, lambda: _prepared_get(url, params, access_token), largest)
     if answer.status == 200 and "json" not in answer.headers.get("Content-Type", "json").lower():
         raise PassingTrouble("the answer is no JSON: something between here and Google answers in its place")
     return answer
@@ -173,36 +180,19 @@ def _template(method: str, url: str) -> requests.PreparedRequest:
     return requests.Request(method, url, headers={**default_headers(), **HEADERS}).prepare()
 
 
-def _exchange(transport: Transport, prepare_request: Callable[[], requests.PreparedRequest]) -> Answer:
+def _exchange(
+    transport: Transport, prepare_request: Callable[[], requests.PreparedRequest], largest: int = LARGEST_ANSWER
+) -> Answer:
     """Send what is prepared, past the session: it would look for redirects, and read their bodies without a limit."""
     try:
         request = prepare_request()
         adapter = transport.session.get_adapter(request.url or "")
         proxies = transport.session.proxies
         with adapter.send(request, stream=True, timeout=transport.timeouts, verify=True, proxies=proxies) as response:
-            body = whole_body(response)
+            body = whole_body(response, largest)
             return Answer(response.status_code, response.headers, body, datetime.now(UTC))
     except TRANSPORT_TROUBLE as trouble:
         raise faults.judge_transport(trouble) from None
-
-
-def whole_body(response: requests.Response) -> bytes:
-    """The decoded body of a streamed answer: a cut gzip stream is no answer, however well it reads so far."""
-    gzipped = response.headers.get("Content-Encoding", "").lower() == "gzip"
-    gunzip = zlib.decompressobj(wbits=31) if gzipped else None
-    parts: list[bytes] = []
-    size = 0
-    for chunk in response.raw.stream(CHUNK, decode_content=False):
-        parts.append(gunzip.decompress(chunk, LARGEST_BODY + 1 - size) if gunzip else chunk)
-        size += len(parts[-1])
-        if size > LARGEST_BODY:
-            raise RequestRejected(
-                f"an answer has more than {LARGEST_BODY // 1024**2} MiB",
-                hint="if contacts are that large: lower sync.page_size",
-            )
-    if gunzip and not gunzip.eof:
-        raise PassingTrouble("Google's compressed answer was cut short")
-    return b"".join(parts)
 
 
 def reach(transport: Transport, url: str) -> Answer:

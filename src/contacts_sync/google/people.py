@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import TypeVar
 
 from contacts_sync.errors import PassingTrouble
 from contacts_sync.google import faults, wire
+from contacts_sync.google.body import LARGEST_PAGE
 from contacts_sync.google.http import HEADERS, Answer, Transport, get
 from contacts_sync.model import Group, Groups, Page
 
@@ -21,6 +25,10 @@ PERSON_FIELDS = (
 SOURCES = "READ_SOURCE_TYPE_CONTACT"  # without it people come mixed with their own Google profiles
 GROUP_FIELDS = "clientData,groupType,memberCount,metadata,name"
 MOST_GROUP_PAGES = 1_000
+LARGE_PAGE = 1024 * 1024
+
+Decoded = TypeVar("Decoded")
+_decoding = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,7 @@ def fetch_page(
     if page_token is not None:
         params["pageToken"] = page_token
     answer = _get(client, "/v1/people/me/connections", params, access_token, user_id)
-    return wire.page_of(_checked(answer, page_token=page_token, sync_token=sync_token))
+    return _decoded(_checked(answer, page_token=page_token, sync_token=sync_token), wire.page_of)
 
 
 def fetch_groups(client: PeopleClient, access_token: str, *, user_id: str) -> Groups:
@@ -75,7 +83,7 @@ def fetch_groups(client: PeopleClient, access_token: str, *, user_id: str) -> Gr
         if page_tokens[-1] is not None:
             params["pageToken"] = page_tokens[-1]
         answer = _get(client, "/v1/contactGroups", params, access_token, user_id)
-        page, next_token = wire.groups_of(_checked(answer))
+        page, next_token = _decoded(_checked(answer), wire.groups_of)
         found.update((group.resource_name, group) for group in page.groups)
         if next_token is None:
             return Groups(tuple(found.values()), page.sync_token)
@@ -85,7 +93,20 @@ def fetch_groups(client: PeopleClient, access_token: str, *, user_id: str) -> Gr
 
 
 def _get(client: PeopleClient, path: str, params: Mapping[str, str], access_token: str, user_id: str) -> Answer:
-    return get(client.transport, client.base_url + path, params=params, access_token=access_token, user_id=user_id)
+    return get(
+        client.transport,
+        client.base_url + path,
+        params=params,
+        access_token=access_token,
+        user_id=user_id,
+        largest=LARGEST_PAGE,
+    )
+
+
+def _decoded(body: bytes, decode: Callable[[bytes], Decoded]) -> Decoded:
+    """Large pages are decoded one after the other: each takes several times its size meanwhile."""
+    with _decoding if len(body) > LARGE_PAGE else nullcontext():
+        return decode(body)
 
 
 def _checked(answer: Answer, *, page_token: str | None = None, sync_token: str | None = None) -> bytes:

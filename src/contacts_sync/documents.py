@@ -32,7 +32,11 @@ SECONDS = len("2026-03-01T02:00:00")
 
 def instant(value: datetime | None) -> str | None:
     """ISO 8601 in UTC with Z, to the second."""
-    return f"{value.astimezone(UTC).isoformat()[:SECONDS]}Z" if value is not None else None
+    if value is None:
+        return None
+    if value.tzinfo is not UTC:
+        value = value.astimezone(UTC)
+    return f"{value.isoformat()[:SECONDS]}Z"
 
 
 def run_document(run: Run) -> dict[str, Any]:

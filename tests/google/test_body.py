@@ -7,7 +7,6 @@ import io
 import threading
 
 import pytest
-import requests
 from hypothesis import given
 from hypothesis import strategies as st
 from urllib3 import HTTPResponse
@@ -17,12 +16,9 @@ from contacts_sync.google import body
 from contacts_sync.google.body import LARGEST_PAGE, MIB, whole_body
 
 
-def answer(content: bytes, *, gzipped: bool = False) -> requests.Response:
+def answer(content: bytes, *, gzipped: bool = False) -> HTTPResponse:
     headers = {"Content-Encoding": "gzip"} if gzipped else {}
-    response = requests.Response()
-    response.raw = HTTPResponse(io.BytesIO(content), headers, 200, preload_content=False, decode_content=False)
-    response.headers.update(headers)
-    return response
+    return HTTPResponse(io.BytesIO(content), headers, 200, preload_content=False, decode_content=False)
 
 
 @given(st.binary(max_size=200), st.integers(0, 2 * MIB))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,17 +12,22 @@ from contacts_sync.cli.frame import Frame, checked_user_id, json_option, now, op
 
 if TYPE_CHECKING:
     from contacts_sync.config import Config
+    from contacts_sync.model import IntervalSchedule, Schedule
     from contacts_sync.store.engine import Database, Transaction
+    from contacts_sync.store.standings import Standing
 
-COLUMNS = {
-    "user": "user_id",
-    "account": "google_account",
-    "status": "status",
-    "last success": "last_success_at",
-    "next run": "next_run_at",
-    "contacts": "contacts",
-    "failures": "consecutive_failures",
-}
+COLUMNS = ("user", "account", "status", "last success", "next run", "contacts", "failures")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What there is to tell of a user. `note` says why nothing happens, and what to do."""
+
+    standing: Standing
+    schedule: Schedule
+    at_intervals: IntervalSchedule | None
+    next_run_at: datetime | None
+    note: str | None
 
 
 @click.command("status")
@@ -42,12 +49,12 @@ def command(frame: Frame, user_id: str | None, as_json: bool) -> None:
         closed = _wrong_key(config, db)
         with read(db) as tx:
             daemons = _daemons(tx, config)
-            told = _alerts(tx)
+            alerts = _alerts(tx)
             users = _users(tx, config, user_id, daemon=any(daemon["alive"] for daemon in daemons), closed=closed)
     if as_json:
-        print_json({"daemons": daemons, "users": users, "alerts": told})
+        print_json({"daemons": daemons, "users": [_document(user) for user in users], "alerts": alerts})
     else:
-        _show(daemons, users, told)
+        _show(daemons, users, alerts)
 
 
 def _wrong_key(config: Config, db: Database) -> str | None:
@@ -95,24 +102,20 @@ def _alerts(tx: Transaction) -> dict[str, Any]:
     }
 
 
-def _users(
-    tx: Transaction, config: Config, user_id: str | None, *, daemon: bool, closed: str | None
-) -> list[dict[str, Any]]:
+def _users(tx: Transaction, config: Config, user_id: str | None, *, daemon: bool, closed: str | None) -> list[Told]:
     """Everybody, or the one user. Raises `UnknownUser` for a user that was never connected."""
     from contacts_sync.cli.notes import note_for, unreadable_note
-    from contacts_sync.cli.output import instant
-    from contacts_sync.cli.shapes import user_document
     from contacts_sync.cli.timing import default_schedule
     from contacts_sync.daemon.agenda import next_run
     from contacts_sync.daemon.reconcile import effective
     from contacts_sync.errors import UnknownUser
     from contacts_sync.store import interval_schedules, nodes
-    from contacts_sync.store.standings import Standing, standings
+    from contacts_sync.store.standings import standings
 
     at, default, pause = now(), default_schedule(config), nodes.pause(tx)
-    at_intervals = interval_schedules.every(tx)
+    at_intervals = interval_schedules.every(tx, user_id)
 
-    def told(one: Standing) -> dict[str, Any]:
+    def told(one: Standing) -> Told:
         link, schedule = one.connection, effective(one.connection, default)
         interval = at_intervals.get(link.user_id)
         due, broken = next_run(link, schedule, interval, at, config.schedule.spread)
@@ -126,13 +129,7 @@ def _users(
             daemon=daemon,
             now=at,
         )
-        return {
-            **user_document(link, schedule, interval, one.state),
-            "next_run_at": instant(due),
-            "contacts": one.contacts,
-            "unreadable_contacts": one.unreadable,
-            "note": note or unreadable_note(one.unreadable),
-        }
+        return Told(one, schedule, interval, due, note or unreadable_note(one.unreadable))
 
     found = standings(tx, user_id)
     if user_id is not None and not found:
@@ -140,7 +137,21 @@ def _users(
     return [told(one) for one in found]
 
 
-def _show(daemons: list[dict[str, Any]], users: list[dict[str, Any]], told: dict[str, Any]) -> None:
+def _document(user: Told) -> dict[str, Any]:
+    from contacts_sync.cli.output import instant
+    from contacts_sync.cli.shapes import user_document
+
+    one = user.standing
+    return {
+        **user_document(one.connection, user.schedule, user.at_intervals, one.state),
+        "next_run_at": instant(user.next_run_at),
+        "contacts": one.contacts,
+        "unreadable_contacts": one.unreadable,
+        "note": user.note,
+    }
+
+
+def _show(daemons: list[dict[str, Any]], users: list[Told], alerts: dict[str, Any]) -> None:
     from contacts_sync.cli.output import print_table, say
 
     living = [daemon for daemon in daemons if daemon["alive"]]
@@ -148,15 +159,29 @@ def _show(daemons: list[dict[str, Any]], users: list[dict[str, Any]], told: dict
         say(f"daemon: alive, pid {daemon['pid']} on {daemon['host']}, since {daemon['started_at']}")
     if not living:
         say("daemon: not running; scheduled syncs wait until it is (contacts-sync daemon)")
-    if told["failing"]:
-        since = f"since {told['failing_since']}: {told['last_error']}"
-        say(f"alerts: {told['failing']} undelivered {since}; next: contacts-sync alerts test")
+    if alerts["failing"]:
+        since = f"since {alerts['failing_since']}: {alerts['last_error']}"
+        say(f"alerts: {alerts['failing']} undelivered {since}; next: contacts-sync alerts test")
     if not users:
         say("nobody is connected yet; next: contacts-sync connect USER")
         return
-    print_table(list(COLUMNS), [[user[key] for key in COLUMNS.values()] for user in users])
+    print_table(COLUMNS, [_row(user) for user in users])
     for user in users:
-        if user["last_error"]:
-            say(f"{user['user_id']}: last error: {user['last_error']}")
-        if user["note"]:
-            say(f"{user['user_id']}: {user['note']}")
+        link, state = user.standing.connection, user.standing.state
+        if state.last_error:
+            say(f"{link.user_id}: last error: {state.last_error}")
+        if user.note:
+            say(f"{link.user_id}: {user.note}")
+
+
+def _row(user: Told) -> tuple[object, ...]:
+    link, state = user.standing.connection, user.standing.state
+    return (
+        link.user_id,
+        link.google_account,
+        link.status,
+        state.last_success_at,
+        user.next_run_at,
+        user.standing.contacts,
+        state.consecutive_failures,
+    )

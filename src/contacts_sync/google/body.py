@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import timedelta
 
-import requests
+from urllib3 import BaseHTTPResponse
 
 from contacts_sync.errors import PassingTrouble, RequestRejected
 
@@ -22,7 +22,7 @@ PATIENCE = timedelta(minutes=1)  # for that
 _turns = threading.BoundedSemaphore(SIDE_BY_SIDE)
 
 
-def whole_body(response: requests.Response, largest: int = LARGEST_ANSWER) -> bytes:
+def whole_body(response: BaseHTTPResponse, largest: int = LARGEST_ANSWER) -> bytes:
     """The decoded body of a streamed answer: a cut gzip stream is no answer, however well it reads so far.
 
     Raises `RequestRejected` for more than `largest` bytes, `PassingTrouble` for a cut one, or if its turn doesn't come.
@@ -44,8 +44,8 @@ def whole_body(response: requests.Response, largest: int = LARGEST_ANSWER) -> by
         return b"".join(parts)
 
 
-def _parts(response: requests.Response) -> Iterator[bytes]:
-    chunks: Iterator[bytes] = response.raw.stream(CHUNK, decode_content=False)
+def _parts(response: BaseHTTPResponse) -> Iterator[bytes]:
+    chunks: Iterator[bytes] = response.stream(CHUNK, decode_content=False)
     if response.headers.get("Content-Encoding", "").lower() != "gzip":
         yield from chunks
         return

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table, bindparam, delete, func, insert, select, update
@@ -24,6 +25,7 @@ from contacts_sync.model import (
 from contacts_sync.store import rows as rows_
 from contacts_sync.store.chunks import chunks
 from contacts_sync.store.contact_rows import ContactRow, entries, listing, search, show
+from contacts_sync.store.prepared import Prepared
 from contacts_sync.store.search_words import search_text
 from contacts_sync.store.tables import (
     contact_emails,
@@ -31,6 +33,7 @@ from contacts_sync.store.tables import (
     contact_groups,
     contact_phones,
     contacts,
+    is_of,
     unreadable_contacts,
 )
 from contacts_sync.store.transactions import Transaction
@@ -52,6 +55,7 @@ __all__ = [
     "show",
     "unreadable_counts",
     "worded",
+    "words_of",
 ]
 
 IDENTITY = [contacts.c[name] for name in ("id", "resource_name", "source_id", "etag")]
@@ -60,9 +64,12 @@ PLAIN_VALUES = attrgetter(*PLAIN)
 WRITTEN = (*PLAIN, "synced_at", "search_text")
 NOTHING = GroupChanges()
 NO_LABELS: frozenset[str] = frozenset()
+NO_WORDS: Mapping[str, str] = MappingProxyType({})
 
-GROUPS_OF_USER = select(*(contact_groups.c[name] for name in KnownGroup.__slots__)).where(
-    contact_groups.c.user_id == bindparam("of_user")
+GROUPS_OF_USER = Prepared(
+    select(*(contact_groups.c[name] for name in KnownGroup.__slots__)).where(
+        contact_groups.c.user_id == bindparam("of_user")
+    )
 )
 
 # -- what is known
@@ -124,9 +131,21 @@ class Worded:
     of_updates: list[str]
 
 
-def worded(changes: Changes) -> Worded:
-    """Changes ready to be written: cutting texts into words takes longest, and needs no transaction."""
-    return Worded(changes, [_words(one) for one in changes.inserts], [_words(one.person) for one in changes.updates])
+def worded(changes: Changes, known: Mapping[str, str] = NO_WORDS) -> Worded:
+    """Changes ready to be written: cutting texts into words takes long, and needs no transaction.
+
+    `known` is what `words_of` has found for the same page.
+    """
+    return Worded(
+        changes,
+        [known.get(person.resource_name) or _words(person) for person in changes.inserts],
+        [known.get(change.person.resource_name) or _words(change.person) for change in changes.updates],
+    )
+
+
+def words_of(people: Iterable[Person]) -> dict[str, str]:
+    """The `search_text` of each by resource name."""
+    return {person.resource_name: _words(person) for person in people}
 
 
 def _words(person: Person) -> str:
@@ -183,7 +202,7 @@ def _insert(
         return {}
     ids = rows_.new_ids(tx, contacts, len(people))
     rows = [(id_, user_id, *row) for id_, row in zip(ids, written, strict=True)]
-    rows_.insert(tx, contacts, ("id", "user_id", *WRITTEN), rows)
+    rows_.insert(tx, contacts, ("id", "user_id", *WRITTEN), rows, large=True)
     return dict(zip(ids, people, strict=True))
 
 
@@ -217,9 +236,10 @@ def keep_unreadable(tx: Transaction, user_id: str, payloads_: Collection[str], n
     _execute_many(tx, insert(unreadable_contacts), rows)
 
 
-def unreadable_counts(tx: Transaction) -> dict[str, int]:
-    """How many contacts of each user can't be read."""
-    by_user = select(unreadable_contacts.c.user_id, func.count()).group_by(unreadable_contacts.c.user_id)
+def unreadable_counts(tx: Transaction, user_id: str | None = None) -> dict[str, int]:
+    """How many contacts of each user (or the given one) can't be read."""
+    owner = unreadable_contacts.c.user_id
+    by_user = select(owner, func.count()).where(is_of(unreadable_contacts, user_id)).group_by(owner)
     return {row[0]: row[1] for row in tx.execute(by_user)}
 
 
@@ -228,8 +248,7 @@ def unreadable_counts(tx: Transaction) -> dict[str, int]:
 
 def known_groups(tx: Transaction, user_id: str) -> list[KnownGroup]:
     """The user's groups."""
-    rows = tx.execute(GROUPS_OF_USER, {"of_user": user_id}).all()
-    return [KnownGroup(row[0], row[1], row[2], row[3]) for row in rows]
+    return [KnownGroup(*row) for row in GROUPS_OF_USER.rows(tx, of_user=user_id)]
 
 
 def apply_groups(tx: Transaction, user_id: str, changes: GroupChanges, now: datetime) -> None:

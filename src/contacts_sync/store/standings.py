@@ -24,7 +24,7 @@ class Standing:
 def standings(tx: Transaction, user_id: str | None = None) -> list[Standing]:
     """Everybody who was ever connected, by user id, or the one user; nobody for a user nobody knows."""
     states, counts = connections.every_sync_state(tx, user_id), connections.contact_counts(tx, user_id)
-    unreadable = contacts.unreadable_counts(tx)
+    unreadable = contacts.unreadable_counts(tx, user_id)
     active, failed = runs.active(tx, user_id), runs.latest_failed(tx, user_id)
     return [
         Standing(

@@ -338,6 +338,16 @@ def test_a_listing_without_a_sync_token_succeeds_and_is_full_again_next_time(des
     assert sync(desk, "alice").run.kind is RunKind.FULL
 
 
+@pytest.mark.parametrize(("name", "nth"), [("nextPageToken", 1), ("nextSyncToken", 2)])
+def test_a_token_that_is_too_long_to_be_sent_back_is_done_without(
+    desk: Desk, google: Sandbox, account: Account, name: str, nth: int
+) -> None:
+    account.add_people(12)
+    google.faults.add("people", faults.edited(lambda page: page.update({name: "x" * 70_000})), nth=nth)
+    assert [sync(desk, "alice").run.status for _ in range(2)] == [RunStatus.SUCCEEDED] * 2
+    assert copy_of(desk.db, "alice") == world_of(google, EMAIL)
+
+
 def test_an_old_full_sync_is_renewed_before_google_refuses_its_token(desk: Desk, account: Account) -> None:
     account.add_people(2)
     sync(desk, "alice")

@@ -16,6 +16,7 @@ from contacts_sync.store.chunks import LONGEST
 from contacts_sync.store.engine import Database, close, open_database, read, write
 from tests.store.given import LEASE, MINUTE, NOW, claimed, connected, now_of, queued, running
 
+SECOND = timedelta(seconds=1)
 PAUSE = Pause("OperatorTrouble", "the API is disabled", "enable it", NOW, NOW + MINUTE)
 
 
@@ -48,8 +49,7 @@ def test_the_oldest_due_runs_are_claimed_first(db: Database) -> None:
     connected(db, "a", "b", "c", "d")
     for user, minutes in (("a", 3), ("b", 1), ("c", 1), ("d", 9)):
         queued(db, user, not_before=NOW + minutes * MINUTE)
-    assert not due(db)
-    assert due(db, NOW + 5 * MINUTE)
+    assert [due(db, NOW + at) for at in (MINUTE - SECOND, MINUTE, 5 * MINUTE)] == [False, True, True]
     assert [run.user_id for run in claimed(db, now=NOW + 5 * MINUTE, limit=2)] == ["b", "c"]
     assert [run.user_id for run in claimed(db, now=NOW + 5 * MINUTE, limit=9)] == ["a"]
 

@@ -72,13 +72,8 @@ def latest_failed(tx: Transaction, user_id: str | None = None) -> dict[str, Run]
 
     Each user's is looked up from the end of the history, which may be long.
     """
-    newest = (
-        select(sync_runs.c.id)
-        .where(sync_runs.c.user_id == connections.c.user_id, ENDED)
-        .order_by(sync_runs.c.id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
+    ended = select(sync_runs.c.id).where(sync_runs.c.user_id == connections.c.user_id, ENDED)
+    newest = ended.order_by(sync_runs.c.id.desc()).limit(1).scalar_subquery()
     of_each = select(newest).select_from(connections).where(is_of(connections, user_id))
     failed = sync_runs.c.id.in_(of_each) & (sync_runs.c.status == RunStatus.FAILED)
     return {run.user_id: run for run in _select(tx, failed)}

@@ -80,6 +80,14 @@ EQUIVALENT: Mapping[tuple[str, str], str] = {
     ): "only a short cut: with nothing to add the statement is the same, made anew",
     (
         "runs",
+        ".where(sync_runs.c.id.in_(ids), )",
+    ): "a second guard: they were found queued, and locked, in this transaction",
+    (
+        "runs",
+        'taken = select(None).where(other.c.user_id == bindparam("of_user"), other.c.slot == bindparam("of_slot"))',
+    ): "whether there is a row doesn't depend on what is in it",
+    (
+        "runs",
         "due = select(None).where(IS_QUEUED, sync_runs.c.not_before <= now, among)",
     ): "whether there is a row doesn't depend on what is in it",
     (

@@ -93,6 +93,7 @@ def test_a_firing_of_somebody_not_connected_is_dropped(db: Database) -> None:
 
 def test_a_firing_that_meets_a_run_is_that_runs_slot(db: Database) -> None:
     run = running(db)
+    queued(db, "somebody else", slot=SLOT)
     assert fire(db, wanted("alice")) == 0
     assert now_of(db, run).slot == SLOT
 

@@ -179,8 +179,8 @@ def test_attempts_are_counted_and_given_back(db: Database) -> None:
     run = running(db)
     with write(db) as tx:
         runs.begin_attempt(tx, run)
-        run = runs.begin_attempt(tx, run)
-        assert run.attempts == 2
+        runs.begin_attempt(tx, run)
+        assert runs.require(tx, run.id).attempts == 2
         back = runs.put_back(tx, run, "w1", NOW)
     assert (back.attempts, back.status, back.worker_id, back.deferrals) == (1, RunStatus.QUEUED, None, 0)
 

@@ -65,7 +65,7 @@ def test_a_restarted_server_is_found_again(postgres: Server) -> None:
 
 def test_a_full_disk_leaves_the_store_unharmed(tmp_path: Path) -> None:
     db = open_database(f"sqlite:///{tmp_path}/store.db", create=True)
-    with read(db) as tx:
+    with write(db) as tx:
         tx.exec_driver_sql("PRAGMA max_page_count = 10")  # fewer than there are: not one more
     with pytest.raises(StoreUnavailable, match="disk is full"):
         stored(db, "alice", *(person(number) for number in range(1_000)))

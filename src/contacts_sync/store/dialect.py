@@ -55,13 +55,14 @@ BUSY_TIMEOUT_SECONDS = 10  # a call into SQLite hears no signal: a daemon that s
 CHANNEL = "contacts_sync"  # where PostgreSQL tells other processes that there is something to do
 MIGRATION_LOCK = int.from_bytes(b"contacts")  # the advisory lock of whoever migrates
 
-# What stands before the statements of a transaction. `synchronous` belongs to a connection: FULL is one fsync
-# a commit, NORMAL may lose the latest commits in a power cut, but never the store.
-SQLITE_BEGIN = {
-    "read": ("PRAGMA query_only = ON", "BEGIN"),
-    "write": ("PRAGMA query_only = OFF", "PRAGMA synchronous = NORMAL", "BEGIN IMMEDIATE"),
-    "durable": ("PRAGMA query_only = OFF", "PRAGMA synchronous = FULL", "BEGIN IMMEDIATE"),
+# `synchronous` belongs to a connection: FULL is one fsync a commit, NORMAL may lose the latest commits in a power
+# cut, but never the store.
+SQLITE_PREPARE = {
+    "read": ("PRAGMA query_only = ON",),
+    "write": ("PRAGMA query_only = OFF", "PRAGMA synchronous = NORMAL"),
+    "durable": ("PRAGMA query_only = OFF", "PRAGMA synchronous = FULL"),
 }
+SQLITE_BEGIN = {"read": "BEGIN", "write": "BEGIN IMMEDIATE", "durable": "BEGIN IMMEDIATE"}
 POSTGRESQL_READ = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 POSTGRESQL_SESSION = {
     "timezone": "UTC",
@@ -164,10 +165,14 @@ def _lower(value: str | None) -> str | None:
 
 def begin(tx: Connection, mode: str) -> None:
     """Begin a `read`, `write` or `durable` transaction. PostgreSQL's begins with its first statement."""
-    if not is_server(tx.dialect):
-        connection = driver(tx)
-        for statement in SQLITE_BEGIN[mode]:
+    if is_server(tx.dialect):
+        return
+    connection, known = driver(tx), tx.info
+    if known.get("mode") != mode:  # seldom: to say it to each transaction would double what beginning costs
+        for statement in SQLITE_PREPARE[mode]:
             connection.execute(statement)
+        known["mode"] = mode
+    connection.execute(SQLITE_BEGIN[mode])
 
 
 def driver(tx: Connection) -> Any:
@@ -175,9 +180,9 @@ def driver(tx: Connection) -> Any:
     return tx.connection.dbapi_connection
 
 
-def reading(engine: Engine) -> Engine:
-    """The same pool, for readers: each sees one instant."""
-    return engine.execution_options(**POSTGRESQL_READ) if is_server(engine.dialect) else engine
+def reading(engine: Engine, path: Path | None) -> Engine:
+    """Connections for readers: of the same pool, or of their own to a file, so that the writer's stays warm."""
+    return engine.execution_options(**POSTGRESQL_READ) if path is None else sqlite_engine(path)
 
 
 def format_sqlite(connection: sqlite3.Connection) -> None:

@@ -94,7 +94,7 @@ OWNED = (
 CHANGING = update(sync_runs).where(OWNED)
 GROWN = {name: sync_runs.c[name] + bindparam(f"more_{name}", type_=Integer) for name in COUNTERS}
 HOLDING = Prepared(CHANGING.values(**GROWN, lease_expires_at=bindparam("lease_end", type_=Instant)))
-BEGINNING = Prepared(CHANGING.values(attempts=sync_runs.c.attempts + 1).returning(sync_runs))
+BEGINNING = Prepared(CHANGING.values(attempts=sync_runs.c.attempts + 1))
 SUCCEEDING = Prepared(
     CHANGING.values(
         **GROWN, **ENDED, status=RunStatus.SUCCEEDED, finished_at=end_at(bindparam("at", type_=Instant))
@@ -113,9 +113,10 @@ def hold(
         raise _lost(run)
 
 
-def begin_attempt(tx: Transaction, run: Run) -> Run:
+def begin_attempt(tx: Transaction, run: Run) -> None:
     """Count a sync attempt. Raises `LeaseLost`."""
-    return _still_ours(run, BEGINNING.row(tx, **_owner(run, run.worker_id)))
+    if not BEGINNING.change(tx, **_owner(run, run.worker_id)):
+        raise _lost(run)
 
 
 def turn_full(tx: Transaction, run: Run) -> Run:

@@ -45,8 +45,9 @@ class Database:
 
     def __post_init__(self) -> None:
         """What holds for every transaction is said once: to say it to each costs as much as a small statement."""
-        self.engine.update_execution_options(skew=self.skew)
-        object.__setattr__(self, "reader", dialect.reading(self.engine))
+        object.__setattr__(self, "reader", dialect.reading(self.engine, self.path))
+        for engine in (self.engine, self.reader):
+            engine.update_execution_options(skew=self.skew)
 
 
 @contextmanager
@@ -70,6 +71,7 @@ def write(db: Database, *, durable: bool = False) -> Iterator[Transaction]:
 
 def close(db: Database) -> None:
     """Close all connections."""
+    db.reader.dispose()
     db.engine.dispose()
 
 

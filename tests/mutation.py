@@ -86,6 +86,15 @@ EQUIVALENT: Mapping[tuple[str, str], str] = {
         "runs",
         'taken = select(None).where(other.c.user_id == bindparam("of_user"), other.c.slot == bindparam("of_slot"))',
     ): "whether there is a row doesn't depend on what is in it",
+    ("runs", "if full_limit > limit:"): "only a short cut: by kind, the same ones are found",
+    ("runs", "if len(found) > limit:"): "one look more, for nothing more",
+    (
+        "runs",
+        ".with_for_update(skip_locked=None, of=sync_runs)",
+    ): "SQLite knows no locks of rows: PostgreSQL is asked by `test_no_two_threads_claim_the_same_run`",
+    ("runs", ".with_for_update(skip_locked=True, of=None)"): "the same",
+    ("runs", ".with_for_update(of=sync_runs)"): "the same",
+    ("runs", ".with_for_update(skip_locked=True, )"): "the same",
     (
         "runs",
         "due = select(None).where(IS_QUEUED, sync_runs.c.not_before <= now, among)",

@@ -314,6 +314,13 @@ def test_full_syncs_are_rationed_and_let_others_pass(db: Database) -> None:
     assert len(claimed(db, now=NOW + MINUTE, limit=4, full_limit=4)) == 2
 
 
+def test_rationed_or_not_only_the_runs_that_were_asked_for_are_claimed(db: Database) -> None:
+    for number, kind in enumerate((RunKind.FULL,) * 2 + (RunKind.INCREMENTAL,) * 2):
+        connected(db, f"u{number}")
+        queued(db, f"u{number}", kind=kind)
+    assert [run.id for run in claimed(db, run_ids=[2, 4], limit=4, full_limit=1)] == [2, 4]
+
+
 def test_when_a_run_began_and_was_first_deferred_is_kept_like_every_other_instant(db: Database) -> None:
     run = running(db)
     with write(db) as tx:

@@ -64,6 +64,30 @@ EQUIVALENT: Mapping[tuple[str, str], str] = {
     ): "only PostgreSQL gets here, in a race: SQLite has one writer at a time",
     (
         "runs",
+        "at = literal(now, sync_runs.c.finished_at.type) if (isinstance(now, datetime)) or True else now",
+    ): "the other case is a statement that is made once, before any mutant is switched on",
+    (
+        "runs",
+        "return case((sync_runs.c.started_at >= at, sync_runs.c.started_at), else_=at)",
+    ): "then both are the same instant",
+    (
+        "runs",
+        "is_late = (sync_runs.c.not_before >= not_before) & sync_runs.c.deferred_since.is_(None)",
+    ): "what is due just then is set to what it is",
+    (
+        "runs",
+        "held = HOLDING.values(grown) if (grown) or True else HOLDING",
+    ): "only a short cut: with nothing to add the statement is the same, made anew",
+    (
+        "runs",
+        ".where(sync_runs.c.id.in_(ids), )",
+    ): "a second guard: they were found queued, and locked, in this transaction",
+    (
+        "runs",
+        'taken = select(None).where(other.c.user_id == bindparam("of_user"), other.c.slot == bindparam("of_slot"))',
+    ): "whether there is a row doesn't depend on what is in it",
+    (
+        "runs",
         "due = select(None).where(IS_QUEUED, sync_runs.c.not_before <= now, among)",
     ): "whether there is a row doesn't depend on what is in it",
     (

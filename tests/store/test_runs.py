@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from contacts_sync.errors import LeaseLost, StoreUnusable
-from contacts_sync.model import Changes, Counters, Run, RunKind, RunStatus, SyncState, Trigger
-from contacts_sync.store import connections, contacts, runs
+from contacts_sync.model import Bounds, Changes, Counters, OwnSchedule, Run, RunKind, RunStatus, SyncState, Trigger
+from contacts_sync.store import connections, contacts, interval_schedules, runs
 from contacts_sync.store.engine import Database, Transaction, read, write
 from tests.store.given import LEASE, MINUTE, NOW, claimed, connected, now_of, person, queued, running
 
@@ -111,6 +111,21 @@ def test_an_incremental_success_keeps_the_time_of_the_full_one(db: Database) -> 
     state = state_of(db)
     assert (state.last_full_sync_at, state.last_incremental_sync_at) == (NOW, later)
     assert (state.contacts_sync_token, state.last_success_at) == ("c2", later)
+
+
+def test_after_a_success_a_user_at_intervals_is_due_again(db: Database) -> None:
+    connected(db, "alice")
+    hourly = OwnSchedule(timezone="UTC", bounds=Bounds(timedelta(hours=1), timedelta(hours=1)))
+    with write(db) as tx:
+        connections.set_schedule(tx, "alice", hourly, now=NOW)
+    queued(db, "alice", slot="2026-03-01T02:00[UTC]")
+    (run,) = claimed(db)
+    with write(db) as tx:
+        succeed(tx, run)
+        due = interval_schedules.get(tx, "alice")
+    assert due is not None
+    assert due.next_slot_at is not None
+    assert NOW < due.next_slot_at <= NOW + timedelta(hours=1)
 
 
 def test_a_run_that_turned_full_counts_as_full(db: Database) -> None:

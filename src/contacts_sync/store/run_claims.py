@@ -138,7 +138,7 @@ def _lock_due(tx: Transaction, now: datetime, limit: int, among: ColumnElement[b
 
 def _cancel_orphans(tx: Transaction, ids: list[int], now: datetime) -> None:
     values = {"status": RunStatus.CANCELLED, "finished_at": now, "error_message": "the user is not connected"}
-    tx.execute(update(sync_runs).where(sync_runs.c.id.in_(ids), IS_QUEUED).values(values))
+    tx.execute(update(sync_runs).where(sync_runs.c.id.in_(ids)).values(values))
 
 
 def renew(tx: Transaction, worker_id: str, now: datetime, lease: timedelta) -> int:

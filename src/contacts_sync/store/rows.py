@@ -5,17 +5,15 @@ Values must be what the driver takes: text, numbers, None, and instants by `stam
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, any_, bindparam, func, select
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import ColumnElement, Table, bindparam
 from sqlalchemy.exc import DBAPIError
 
-from contacts_sync.store.dialect import Instant, is_server
+from contacts_sync.store.dialect import Instant, ListOf, is_server, one_of
 from contacts_sync.store.transactions import Transaction
 
 Row = tuple[Any, ...]
@@ -93,9 +91,6 @@ def _copy(tx: Transaction, statement: str, rows: Iterable[Row]) -> None:
         raise DBAPIError(statement, None, error, hide_parameters=True) from error
 
 
-def among(tx: Transaction, column: ColumnElement[Any], values: Collection[Any]) -> ColumnElement[bool]:
+def among(column: ColumnElement[Any], values: Collection[Any]) -> ColumnElement[bool]:
     """True where the column has one of these values, however many they are: they make one parameter."""
-    if is_server(tx.dialect):
-        return column == any_(bindparam(None, list(values), type_=postgresql.ARRAY(column.type)))
-    each = func.json_each(json.dumps(list(values))).table_valued("value")
-    return column.in_(select(each.c.value))
+    return one_of(column, bindparam(None, values, type_=ListOf(column.type)))

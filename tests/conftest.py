@@ -13,6 +13,7 @@ import pytest
 
 from contacts_sync import redaction
 from contacts_sync.store.engine import Database, close, open_database
+from tests.launcher import Launcher
 from tests.postgres import Server, serve
 
 # tests.mutation runs each test hundreds of times: few examples, and the same ones every time
@@ -54,6 +55,13 @@ def postgres() -> Iterator[Server]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def launcher() -> Iterator[Launcher]:
+    """Starts commands quickly, for all tests of this process."""
+    with Launcher() as running:
+        yield running
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where a store could be: nothing is there yet."""
@@ -72,12 +80,17 @@ def empty_store() -> bytes:
         return path.read_bytes()
 
 
+def lay_out(path: Path) -> None:
+    """Put an empty store there."""
+    path.touch(mode=0o600)
+    path.write_bytes(empty_store())
+
+
 @pytest.fixture
 def db(store_url: str, tmp_path: Path) -> Iterator[Database]:
     """An open, empty store."""
     if store_url.startswith("sqlite"):
-        (tmp_path / "store.db").touch(mode=0o600)
-        (tmp_path / "store.db").write_bytes(empty_store())
+        lay_out(tmp_path / "store.db")
     opened = open_database(store_url, create=True)
     yield opened
     close(opened)

@@ -11,6 +11,7 @@ import pytest
 from contacts_sync.sandbox import Sandbox, faults
 from tests.alerts.webhooks import SECRET, Webhook
 from tests.cli.given import joined
+from tests.launcher import Launcher
 from tests.operating import Operator, wait_until
 
 ALICE = "alice@example.com"
@@ -18,7 +19,7 @@ SETTINGS = {"DAEMON__HEARTBEAT": "1s", "DAEMON__LEASE": "20s", "LOG__LEVEL": "de
 
 
 @pytest.fixture
-def operator(tmp_path: Path, hook: Webhook) -> Iterator[Operator]:
+def operator(tmp_path: Path, hook: Webhook, launcher: Launcher) -> Iterator[Operator]:
     alerts = {
         "ALERTS__URLS": hook.url,
         "ALERTS__ALLOW_HOSTS": "127.0.0.1",
@@ -26,7 +27,7 @@ def operator(tmp_path: Path, hook: Webhook) -> Iterator[Operator]:
         "ALERTS__GROUP_WAIT": "0s",
     }
     with Sandbox() as google:
-        newcomer = Operator(tmp_path, google, f"sqlite:///{tmp_path}/store.db", **SETTINGS, **alerts)
+        newcomer = Operator(tmp_path, google, f"sqlite:///{tmp_path}/store.db", launcher, **SETTINGS, **alerts)
         google.world.add_account(ALICE).add_people(3)
         newcomer.init()
         yield newcomer

@@ -11,16 +11,17 @@ from typing import Any
 import pytest
 
 from contacts_sync.sandbox import Sandbox
+from tests.launcher import Launcher
 from tests.operating import Operator, wait_until
 
 ALICE = "alice@example.com"
 
 
 @pytest.fixture
-def operator(tmp_path: Path) -> Iterator[Operator]:
+def operator(tmp_path: Path, launcher: Launcher) -> Iterator[Operator]:
     with Sandbox() as google:
         google.world.add_account(ALICE).add_people(3)
-        newcomer = Operator(tmp_path, google, f"sqlite:///{tmp_path}/store.db")
+        newcomer = Operator(tmp_path, google, f"sqlite:///{tmp_path}/store.db", launcher)
         newcomer.init()
         yield newcomer
 

@@ -9,6 +9,7 @@ import pytest
 
 from contacts_sync.sandbox import Sandbox
 from tests.alerts.receiver import Receiver
+from tests.launcher import Launcher
 from tests.operating import Operator, wait_until
 from tests.postgres import Server
 
@@ -19,14 +20,16 @@ Starts = Callable[[str], Operator]
 
 
 @pytest.fixture
-def starting(tmp_path: Path, receiver: Receiver) -> Iterator[Starts]:
+def starting(tmp_path: Path, receiver: Receiver, launcher: Launcher) -> Iterator[Starts]:
     """An operator with a store at a URL, who has set the switch up."""
     with Sandbox() as google:
         for email in (ALICE, BOB):
             google.world.add_account(email).add_people(3)
 
         def start(url: str) -> Operator:
-            newcomer = Operator(tmp_path, google, url, ALERTS__ALLOW_HOSTS="localhost", PING__URL=receiver.url)
+            newcomer = Operator(
+                tmp_path, google, url, launcher, ALERTS__ALLOW_HOSTS="localhost", PING__URL=receiver.url
+            )
             newcomer.init()
             return newcomer
 

@@ -10,7 +10,8 @@ import structlog
 
 from contacts_sync import vault
 from contacts_sync.sandbox import Sandbox
-from contacts_sync.store.engine import close, open_database
+from tests.conftest import lay_out
+from tests.launcher import Launcher
 from tests.operating import Operator
 
 
@@ -28,13 +29,13 @@ def google() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def newcomer(tmp_path: Path, google: Sandbox) -> Operator:
+def newcomer(tmp_path: Path, google: Sandbox, launcher: Launcher) -> Operator:
     """Nothing is set up yet."""
-    return Operator(tmp_path, google, f"sqlite:///{tmp_path}/store.db")
+    return Operator(tmp_path, google, f"sqlite:///{tmp_path}/store.db", launcher)
 
 
 @pytest.fixture
 def operator(newcomer: Operator) -> Operator:
     vault.write_key_file(newcomer.home / "key")
-    close(open_database(newcomer.url, create=True))
+    lay_out(newcomer.home / "store.db")
     return newcomer

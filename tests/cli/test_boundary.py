@@ -19,6 +19,13 @@ from tests.cli.given import connected, people, store
 from tests.operating import Operator, wait_until
 
 
+@pytest.fixture
+def operator(operator: Operator) -> Operator:
+    """Starts programs as a shell does: what the interpreter makes of a locale, or of its own end, counts here."""
+    operator.launcher = None
+    return operator
+
+
 def raising(error: BaseException) -> click.Command:
     @click.command(context_settings={"ignore_unknown_options": True})
     @click.argument("words", nargs=-1)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from contacts_sync.sandbox import Sandbox
+from tests.launcher import Launcher
 from tests.postgres import Server
 from tests.proof.enumerating import Setting
-from tests.proof.launcher import Launcher
 
 Say = Callable[[str], None]
 
@@ -23,12 +23,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.path.is_relative_to(Path(__file__).parent):
                 item.add_marker(pytest.mark.timeout(PATIENCE_SECONDS))
-
-
-@pytest.fixture(scope="session")
-def launcher() -> Iterator[Launcher]:
-    with Launcher() as running:
-        yield running
 
 
 @pytest.fixture

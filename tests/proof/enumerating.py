@@ -10,10 +10,10 @@ from typing import Any
 from contacts_sync.sandbox import Sandbox
 from contacts_sync.store import migrate
 from contacts_sync.store.engine import read
+from tests.launcher import Ended, Launched, Launcher
 from tests.postgres import Server
 from tests.proof import seccomp
 from tests.proof.audit import findings, summary
-from tests.proof.launcher import Ended, Launched, Launcher
 from tests.proof.scenarios import Scenario
 from tests.proof.stage import Prepared, Scene, quiet
 

@@ -18,9 +18,9 @@ from psycopg import sql
 from contacts_sync.sandbox import Sandbox
 from contacts_sync.store import dialect
 from contacts_sync.store.engine import Database, close
+from tests.launcher import Ended, Launched, Launcher
 from tests.operating import Operator
 from tests.postgres import Server
-from tests.proof.launcher import Ended, Launched, Launcher
 from tests.proof.wall_clock import WallClock
 
 EMAIL = "alice@example.com"

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.inside import copy_of, rows, world_of
+from tests.launcher import Launched
 from tests.operating import wait_until
 from tests.proof.enumerating import Setting, prepare
-from tests.proof.launcher import Launched
 from tests.proof.scenarios import CONNECTING, FULL, INCREMENTAL
 from tests.proof.stage import EMAIL, Scene
 

@@ -25,12 +25,12 @@ from contacts_sync import vault
 from contacts_sync.sandbox import faults
 from contacts_sync.sandbox.faults import Fault
 from contacts_sync.sandbox.rules import Where
+from tests.launcher import Launcher
 from tests.operating import Operator, wait_until
 from tests.postgres import Server
 from tests.proof import canaries
 from tests.proof.canaries import Eavesdropped, ProcessList
 from tests.proof.conftest import Say
-from tests.proof.launcher import Launcher
 from tests.proof.stage import SETTINGS
 from tests.web.conftest import free_port
 

@@ -22,10 +22,10 @@ from contacts_sync.sandbox.faults import Stage
 from contacts_sync.store import connections
 from contacts_sync.store.engine import write
 from tests.inside import rows
+from tests.launcher import Launched, Launcher
 from tests.operating import wait_until
 from tests.postgres import Server
 from tests.proof.conftest import Say
-from tests.proof.launcher import Launched, Launcher
 from tests.proof.stage import EMAIL, Scene
 from tests.proof.test_fencing import is_stopped
 from tests.proof.wall_clock import WallClock

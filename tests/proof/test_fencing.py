@@ -12,11 +12,11 @@ import pytest
 
 from contacts_sync.sandbox import faults
 from contacts_sync.sandbox.faults import Stage
+from tests.launcher import Launched
 from tests.operating import wait_until
 from tests.proof.audit import everything
 from tests.proof.conftest import Say
 from tests.proof.enumerating import Setting, each, exchanges_of, prepare, undisturbed
-from tests.proof.launcher import Launched
 from tests.proof.scenarios import FULL, INCREMENTAL, REFRESH, RUN_NOW, Scenario
 from tests.proof.stage import Scene
 

@@ -30,12 +30,12 @@ from contacts_sync.sandbox import Sandbox, faults
 from contacts_sync.store.engine import close, open_database
 from tests.cli.test_boundary import raising
 from tests.inside import desk_for, join, sync
+from tests.launcher import Launcher
 from tests.operating import Operator, wait_until
 from tests.postgres import Server
 from tests.proof import hostile
 from tests.proof.conftest import Say
 from tests.proof.hostile import as_stored, steering
-from tests.proof.launcher import Launcher
 from tests.proof.stage import SETTINGS
 from tests.web.conftest import free_port
 

@@ -9,9 +9,9 @@ import pytest
 
 from contacts_sync.sandbox import faults
 from contacts_sync.sandbox.faults import Stage
+from tests.launcher import Launched
 from tests.proof.conftest import Say
 from tests.proof.enumerating import Setting, each, exchanges_of, prepare, undisturbed
-from tests.proof.launcher import Launched
 from tests.proof.scenarios import CONNECTING, REFRESH, TEN_PAGES, Scenario
 from tests.proof.stage import Scene
 

@@ -11,11 +11,11 @@ from itertools import product
 import pytest
 
 from tests.inside import rows
+from tests.launcher import Launched
 from tests.operating import wait_until
 from tests.proof import seccomp
 from tests.proof.conftest import Say
 from tests.proof.enumerating import Setting, each, end, look, points, prepare, undisturbed, watched
-from tests.proof.launcher import Launched
 from tests.proof.scenarios import CONNECTING, FULL, REFRESH, ROTATE, RUN_NOW, Scenario, wait_out
 from tests.proof.stage import Prepared, Scene
 from tests.proof.test_sqlite_kills import is_write

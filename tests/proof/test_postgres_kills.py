@@ -12,9 +12,9 @@ from queue import SimpleQueue
 
 import pytest
 
+from tests.launcher import Launched
 from tests.proof.conftest import Say
 from tests.proof.enumerating import Setting, each, points, prepare, undisturbed
-from tests.proof.launcher import Launched
 from tests.proof.pg_proxy import Proxy
 from tests.proof.scenarios import ALL, Scenario, wait_out
 from tests.proof.stage import Prepared, Scene

@@ -17,10 +17,10 @@ from contacts_sync.sandbox import Fault, faults
 from contacts_sync.sandbox.faults import Gate, Stage
 from contacts_sync.store.engine import write
 from tests.inside import rows
+from tests.launcher import Launched
 from tests.operating import wait_until
 from tests.proof.conftest import Say
 from tests.proof.enumerating import Setting, each, prepare, undisturbed
-from tests.proof.launcher import Launched
 from tests.proof.scenarios import FULL
 from tests.proof.stage import Scene
 

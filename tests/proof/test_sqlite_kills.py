@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.launcher import Ended, Launched
 from tests.proof import seccomp
 from tests.proof.conftest import Say
 from tests.proof.enumerating import Setting, each, points, prepare, undisturbed, watched
-from tests.proof.launcher import Ended, Launched
 from tests.proof.scenarios import ALL, INIT, Scenario
 from tests.proof.stage import Prepared, Scene
 

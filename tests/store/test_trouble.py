@@ -63,6 +63,19 @@ def test_a_restarted_server_is_found_again(postgres: Server) -> None:
     close(db)
 
 
+def test_a_connection_that_died_at_rest_is_not_used_again(postgres: Server) -> None:
+    db = open_database(postgres.new_database(), create=True)
+    own = text("SELECT pg_backend_pid()")
+    with read(db) as tx:
+        first = tx.execute(own).scalar_one()
+    postgres.execute(sql.SQL("SELECT pg_terminate_backend({}, 10000)").format(sql.Literal(first)))
+    with read(db) as tx:
+        second = tx.execute(own).scalar_one()
+    with read(db) as tx:
+        assert tx.execute(own).scalar_one() == second != first
+    close(db)
+
+
 def test_a_full_disk_leaves_the_store_unharmed(tmp_path: Path) -> None:
     db = open_database(f"sqlite:///{tmp_path}/store.db", create=True)
     with write(db) as tx:

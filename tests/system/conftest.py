@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from contacts_sync.sandbox import Sandbox
+from tests.launcher import Launcher
 from tests.operating import Operator
 
 
@@ -18,6 +19,6 @@ def google() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def operator(tmp_path: Path, google: Sandbox, store_url: str) -> Operator:
+def operator(tmp_path: Path, google: Sandbox, store_url: str, launcher: Launcher) -> Operator:
     """Nothing is set up yet: the operator begins with `init`."""
-    return Operator(tmp_path, google, store_url)
+    return Operator(tmp_path, google, store_url, launcher)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from contacts_sync.sandbox import Sandbox
+from tests.launcher import Launcher
 from tests.operating import Operator, wait_until
 
 ALICE = "alice@example.com"
@@ -38,8 +39,8 @@ def test_a_due_slot_becomes_one_scheduled_run(operator: Operator) -> None:
     assert {"run_id", "kind", "trigger", "outcome", "attempts", "contacts_imported", "seconds"} <= finished.keys()
 
 
-def test_a_missed_slot_is_caught_up_once(tmp_path: Path, google: Sandbox) -> None:
-    operator = Operator(tmp_path, google, f"sqlite:///{tmp_path}/store.db")
+def test_a_missed_slot_is_caught_up_once(tmp_path: Path, google: Sandbox, launcher: Launcher) -> None:
+    operator = Operator(tmp_path, google, f"sqlite:///{tmp_path}/store.db", launcher)
     google.world.add_account(ALICE)
     operator.init()
     operator.connect("alice", account=ALICE)
@@ -55,9 +56,9 @@ def test_a_missed_slot_is_caught_up_once(tmp_path: Path, google: Sandbox) -> Non
 
 
 def test_a_second_daemon_on_the_same_sqlite_store_is_refused_with_the_firsts_name(
-    tmp_path: Path, google: Sandbox
+    tmp_path: Path, google: Sandbox, launcher: Launcher
 ) -> None:
-    operator = Operator(tmp_path, google, f"sqlite:///{tmp_path}/store.db")
+    operator = Operator(tmp_path, google, f"sqlite:///{tmp_path}/store.db", launcher)
     operator.init()
     with operator.daemon() as first:
         said = operator.run("daemon", code=75).stderr
@@ -77,8 +78,8 @@ def test_two_daemons_share_postgresql_and_no_run_is_doubled(operator: Operator) 
     assert [run["starts"] for run in operator.runs()] == [1] * 4
 
 
-def test_sighup_takes_what_can_change_and_names_the_rest(tmp_path: Path, google: Sandbox) -> None:
-    operator = Operator(tmp_path, google, f"sqlite:///{tmp_path}/store.db")
+def test_sighup_takes_what_can_change_and_names_the_rest(tmp_path: Path, google: Sandbox, launcher: Launcher) -> None:
+    operator = Operator(tmp_path, google, f"sqlite:///{tmp_path}/store.db", launcher)
     operator.init()
     config = tmp_path / "config.toml"
     config.write_text("[sync]\nworkers = 2\n")
@@ -100,8 +101,8 @@ def test_ctrl_c_ends_the_daemon_gracefully(operator: Operator) -> None:
         assert daemon.wait(20) == 0
 
 
-def test_one_broken_user_stops_nobody(tmp_path: Path, google: Sandbox) -> None:
-    operator = Operator(tmp_path, google, f"sqlite:///{tmp_path}/store.db")
+def test_one_broken_user_stops_nobody(tmp_path: Path, google: Sandbox, launcher: Launcher) -> None:
+    operator = Operator(tmp_path, google, f"sqlite:///{tmp_path}/store.db", launcher)
     operator.init()
     for user in ("alice", "bob", "cyd"):
         google.world.add_account(f"{user}@example.com").add_people(2)
@@ -117,8 +118,8 @@ def test_one_broken_user_stops_nobody(tmp_path: Path, google: Sandbox) -> None:
     assert log_of(operator, "schedule_broken")[0]["user"] == "alice"
 
 
-def test_systemd_hears_ready_watchdog_and_stopping(tmp_path: Path, google: Sandbox) -> None:
-    operator = Operator(tmp_path, google, f"sqlite:///{tmp_path}/store.db")
+def test_systemd_hears_ready_watchdog_and_stopping(tmp_path: Path, google: Sandbox, launcher: Launcher) -> None:
+    operator = Operator(tmp_path, google, f"sqlite:///{tmp_path}/store.db", launcher)
     operator.init()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
@@ -168,8 +169,10 @@ def test_a_wrong_key_is_found_at_start_and_blames_no_user(operator: Operator) ->
     assert operator.user("alice")["status"] == "connected"
 
 
-def test_a_daemon_whose_store_is_locked_still_stops_with_0_and_loses_no_run(tmp_path: Path, google: Sandbox) -> None:
-    operator = Operator(tmp_path, google, f"sqlite:///{tmp_path}/store.db", DAEMON__SHUTDOWN_GRACE="1s")
+def test_a_daemon_whose_store_is_locked_still_stops_with_0_and_loses_no_run(
+    tmp_path: Path, google: Sandbox, launcher: Launcher
+) -> None:
+    operator = Operator(tmp_path, google, f"sqlite:///{tmp_path}/store.db", launcher, DAEMON__SHUTDOWN_GRACE="1s")
     google.world.add_account(ALICE).add_people(3)
     operator.init()
     operator.connect("alice", account=ALICE)

@@ -13,15 +13,16 @@ from contacts_sync.model import IntervalSchedule
 from contacts_sync.sandbox import Sandbox
 from contacts_sync.store import interval_schedules, tables
 from contacts_sync.store.engine import close, open_database, read, write
+from tests.launcher import Launcher
 from tests.operating import Operator, mirror, wait_until
 
 ALICE = "alice@example.com"
 
 
 @pytest.fixture
-def alice(tmp_path: Path, google: Sandbox) -> Operator:
+def alice(tmp_path: Path, google: Sandbox, launcher: Launcher) -> Operator:
     """Connected, synced, adaptive."""
-    operator = Operator(tmp_path, google, f"sqlite:///{tmp_path}/store.db")
+    operator = Operator(tmp_path, google, f"sqlite:///{tmp_path}/store.db", launcher)
     google.world.add_account(ALICE).add_people(3)
     operator.init()
     operator.connect("alice", "--adaptive", "--timezone", "Europe/Berlin", account=ALICE)

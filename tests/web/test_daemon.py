@@ -17,16 +17,17 @@ import pytest
 import requests
 
 from contacts_sync.sandbox import Sandbox
+from tests.launcher import Launcher
 from tests.operating import Operator, wait_until
 
 ALICE = "alice@example.com"
 
 
 @pytest.fixture
-def operator(tmp_path: Path) -> Iterator[Operator]:
+def operator(tmp_path: Path, launcher: Launcher) -> Iterator[Operator]:
     with Sandbox() as google:
         google.world.add_account(ALICE).add_people(3)
-        newcomer = Operator(tmp_path, google, f"sqlite:///{tmp_path}/store.db", WEB__LISTEN="127.0.0.1:0")
+        newcomer = Operator(tmp_path, google, f"sqlite:///{tmp_path}/store.db", launcher, WEB__LISTEN="127.0.0.1:0")
         newcomer.init()
         yield newcomer
 

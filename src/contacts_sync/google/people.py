@@ -45,7 +45,12 @@ class PeopleClient:
 
 def request_fingerprint(client: PeopleClient) -> str:
     """What a sync token is bound to: Google refuses it once the parameters of the request differ."""
-    shape = {**_people_params(client.page_size), "language": HEADERS["Accept-Language"]}
+    return _fingerprint(client.page_size)
+
+
+@cache
+def _fingerprint(page_size: int) -> str:
+    shape = {**_people_params(page_size), "language": HEADERS["Accept-Language"]}
     return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:16]
 
 

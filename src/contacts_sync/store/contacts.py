@@ -82,7 +82,7 @@ def known(
     rows: dict[int, Any] = {}
     for column, values in ((contacts.c.resource_name, resource_names), (contacts.c.source_id, source_ids)):
         if values:
-            query = select(*IDENTITY).where(contacts.c.user_id == user_id, rows_.among(tx, column, values))
+            query = select(*IDENTITY).where(contacts.c.user_id == user_id, rows_.among(column, values))
             rows.update((row[0], row) for row in tx.execute(query).all())
     memberships = _memberships(tx, rows)
     return [KnownContact(id_, row[1], row[2], row[3], memberships.get(id_, NO_LABELS)) for id_, row in rows.items()]
@@ -95,7 +95,7 @@ def _memberships(tx: Transaction, contact_ids: Collection[int]) -> dict[int, fro
     member = contact_group_members.c
     joined = select(member.contact_id, contact_groups.c.resource_name).join(contact_groups)
     found: defaultdict[int, list[str]] = defaultdict(list)
-    for contact_id, name in tx.execute(joined.where(rows_.among(tx, member.contact_id, contact_ids))).all():
+    for contact_id, name in tx.execute(joined.where(rows_.among(member.contact_id, contact_ids))).all():
         found[contact_id].append(name)
     return {contact_id: frozenset(names) for contact_id, names in found.items()}
 
@@ -104,7 +104,7 @@ def known_names(tx: Transaction, user_id: str, names: Collection[str] | None = N
     """The id of each of the user's contacts by resource name, or of those with one of these names."""
     query = select(contacts.c.resource_name, contacts.c.id).where(contacts.c.user_id == user_id)
     if names is not None:
-        query = query.where(rows_.among(tx, contacts.c.resource_name, names))
+        query = query.where(rows_.among(contacts.c.resource_name, names))
     return {row[0]: row[1] for row in tx.execute(query).all()}
 
 
@@ -190,7 +190,7 @@ def _update(tx: Transaction, changes: Collection[ContactUpdate], written: Iterab
 def _step_aside(tx: Transaction, changes: Iterable[ContactUpdate]) -> None:
     """Free the resource names of rows that get another one, so that no two meet under one name on the way."""
     wanted = {change.id: change.person.resource_name for change in changes}
-    query = select(contacts.c.id, contacts.c.resource_name).where(rows_.among(tx, contacts.c.id, wanted))
+    query = select(contacts.c.id, contacts.c.resource_name).where(rows_.among(contacts.c.id, wanted))
     moving = [(f"moving/{id_}", id_) for id_, name in tx.execute(query).all() if name != wanted[id_]]
     rows_.update(tx, contacts, ["resource_name"], moving)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import select as select_
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +17,7 @@ from urllib.parse import quote
 from sqlalchemy import (
     URL,
     BigInteger,
+    Boolean,
     ColumnElement,
     Connection,
     DateTime,
@@ -36,11 +38,12 @@ from sqlalchemy import (
     type_coerce,
 )
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DisconnectionError, OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import QueuePool
-from sqlalchemy.sql.compiler import TypeCompiler
+from sqlalchemy.sql.compiler import SQLCompiler, TypeCompiler
 from sqlalchemy.sql.elements import BindParameter
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
 from contacts_sync.errors import StoreUnusable
@@ -115,10 +118,9 @@ def make_engine(url: URL) -> Engine:
     # behind a pooler of transactions, such as PgBouncer, a session's prepared statements are another one's
     unprepared = {PREPARING: None} if PREPARING in url.query else {}
     try:
-        return create_engine(
+        engine = create_engine(
             url.difference_update_query([PREPARING]),
             hide_parameters=True,
-            pool_pre_ping=True,
             pool_size=5,
             max_overflow=15,
             connect_args=POSTGRESQL_CONNECT | unprepared,
@@ -127,6 +129,26 @@ def make_engine(url: URL) -> Engine:
         raise StoreUnusable(
             "PostgreSQL needs psycopg, which isn't installed", hint="pip install 'contacts-sync[postgres]'"
         ) from None
+    event.listen(engine, "checkout", _refuse_dead)
+    return engine
+
+
+def _refuse_dead(connection: Any, _record: object, _proxy: object) -> None:
+    """A server that goes away says so, and a connection at rest hears nothing else. To ask each time, as
+    `pool_pre_ping` does, would be a round trip more for every transaction.
+    """
+    try:
+        if connection.closed or _is_readable(connection.fileno()):
+            connection.execute("SELECT 1")
+            connection.rollback()
+    except connection.Error as error:
+        raise DisconnectionError from error
+
+
+def _is_readable(descriptor: int) -> bool:
+    poll = select_.poll()
+    poll.register(descriptor, select_.POLLIN)
+    return bool(poll.poll(0))
 
 
 def sqlite_engine(path: Path) -> Engine:
@@ -387,6 +409,48 @@ def _read_text(value: Any) -> datetime | None:
     if at.tzinfo is None:  # as some were written once
         return at.replace(tzinfo=UTC)
     return at if at.tzinfo is UTC else at.astimezone(UTC)
+
+
+class ListOf(TypeDecorator[Collection[Any]]):
+    """However many values in one parameter, for `one_of`: an array, or JSON."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, item: TypeEngine[Any]) -> None:
+        super().__init__()
+        self.item = item
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """An array on PostgreSQL."""
+        return postgresql_dialect().ARRAY(self.item) if is_server(dialect) else Text()
+
+    def process_bind_param(self, value: Collection[Any] | None, dialect: Dialect) -> Any:
+        """Text and numbers only."""
+        return list(value or ()) if is_server(dialect) else json.dumps(list(value or ()))
+
+
+class one_of(FunctionElement[bool]):  # noqa: N801  (named like the function it is in SQL)
+    """True where the column has one of the values of a `ListOf`."""
+
+    type = Boolean()
+    inherit_cache = True
+
+    def self_group(self, against: object = None) -> one_of:  # noqa: ARG002  (SQLAlchemy's signature)
+        """As it is: SQLAlchemy would compare it with 1 on SQLite, which then uses no index."""
+        return self
+
+
+@compiles(one_of, "postgresql")
+def _any(element: one_of, compiler: SQLCompiler, **more: Any) -> str:
+    column, values = (compiler.process(clause, **more) for clause in element.clauses)
+    return f"{column} = ANY({values})"
+
+
+@compiles(one_of, "sqlite")
+def _in_json(element: one_of, compiler: SQLCompiler, **more: Any) -> str:
+    column, values = (compiler.process(clause, **more) for clause in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({values}))"  # noqa: S608  (names and marks of ours)
 
 
 class JsonText(UserDefinedType[str]):

@@ -11,10 +11,10 @@ from datetime import datetime
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, any_, bindparam, func, select
+from sqlalchemy import ColumnElement, Table, bindparam
 from sqlalchemy.exc import DBAPIError
 
-from contacts_sync.store.dialect import Instant, is_server, postgresql_dialect
+from contacts_sync.store.dialect import Instant, ListOf, is_server, one_of
 from contacts_sync.store.transactions import Transaction
 
 Row = tuple[Any, ...]
@@ -108,9 +108,6 @@ def _copy(tx: Transaction, statement: str, rows: Iterable[Row]) -> None:
         raise DBAPIError(statement, None, error, hide_parameters=True) from error
 
 
-def among(tx: Transaction, column: ColumnElement[Any], values: Collection[Any]) -> ColumnElement[bool]:
+def among(column: ColumnElement[Any], values: Collection[Any]) -> ColumnElement[bool]:
     """True where the column has one of these values, however many they are: they make one parameter."""
-    if is_server(tx.dialect):
-        return column == any_(bindparam(None, list(values), type_=postgresql_dialect().ARRAY(column.type)))
-    each = func.json_each(json.dumps(list(values))).table_valued("value")
-    return column.in_(select(each.c.value))
+    return one_of(column, bindparam(None, values, type_=ListOf(column.type)))

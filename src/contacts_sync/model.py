@@ -128,11 +128,14 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class SealedGrant:
-    """A grant as the store keeps it; `version` grows by one at each replacement."""
+    """A grant as the store keeps it; `version` grows by one at each replacement. `account` is the `sub` of the
+    Google account that it is for.
+    """
 
     user_id: str
     sealed: str = field(repr=False)
     version: int
+    account: str
 
 
 @dataclass(frozen=True, slots=True)

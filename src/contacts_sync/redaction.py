@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+import threading
 import traceback
-from collections import deque
 
 HIDDEN = "[hidden]"
 SHORTEST_SECRET = 8
+MOST_KNOWN = 1024  # four each for 256 workers
 
-_known: deque[str] = deque(maxlen=1024)  # of users: the ones used last, four each for 256 workers
+_known: dict[str, None] = {}  # of users: the ones seen last, the oldest first
 _lasting: set[str] = set()  # of the operator
 _lengths: set[int] = set()  # of secrets that were ever known
+_remembering = threading.Lock()
 
 _SHAPES = re.compile(
     r"""ya29\.[\w.-]+ | 1//[\w-]{10,} | 4/0A[\w-]{10,} | GOCSPX-[\w-]+ | gAAAA[\w=-]{20,}
@@ -32,17 +34,22 @@ def remember(secret: str, *, lasting: bool = False) -> None:
     """From now on this value is hidden wherever it turns up, whatever it looks like. `lasting`: however many follow."""
     if len(secret) < SHORTEST_SECRET or secret in _known:
         return
-    _lengths.add(len(secret))
-    if lasting:
-        _lasting.add(secret)
-    else:
-        _known.append(secret)
+    with _remembering:
+        _lengths.add(len(secret))
+        if lasting:
+            _lasting.add(secret)
+            return
+        _known[secret] = None
+        if len(_known) > MOST_KNOWN:
+            del _known[next(iter(_known))]
 
 
 def redacted(text: str) -> str:
     """The text without anything that is, or looks like, a secret."""
     if len(text) >= min(_lengths, default=0):  # most of what is logged is shorter than any token
-        for secret in sorted((*_lasting, *_known), key=len, reverse=True):  # one may begin like another
+        with _remembering:
+            secrets = sorted((*_lasting, *_known), key=len, reverse=True)  # one may begin like another
+        for secret in secrets:
             text = text.replace(secret, HIDDEN)
     return _SHAPES.sub(lambda found: (found["keep"] or "") + HIDDEN, text)
 

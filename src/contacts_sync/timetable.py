@@ -10,7 +10,7 @@ import difflib
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -22,6 +22,7 @@ from contacts_sync.errors import InvalidUsage
 
 LONGEST_SHIFT = timedelta(hours=26)  # more than any two offsets of a zone have ever differed
 ANY_DAY = datetime(2026, 1, 1)  # noqa: DTZ001  (wall time)
+MIDNIGHT = time()
 EARLIEST_FULL = timedelta(days=5)
 LATEST_FULL = timedelta(days=6, hours=12)  # Google's sync tokens die 7 days after the full sync
 
@@ -73,16 +74,15 @@ class Timetable:
 
     def opening(self, instant: datetime) -> Slot | None:
         """The first slot of the latest local day whose first slot has come; None before the first one ever."""
-        midnight = instant.astimezone(self._zone).replace(tzinfo=None, hour=0, minute=0, second=0, microsecond=0)
-        today = self._first_of_day(midnight)
-        if today is not None and today.at <= instant:
-            return today
-        earlier = next(CronSim(self.cron, midnight, reverse=True), None)
-        return self._first_of_day(earlier.replace(hour=0, minute=0)) if earlier else None
+        today = instant.astimezone(self._zone).date()
+        first = self._first_since(today)
+        if first.at <= instant:
+            return first
+        earlier = next(CronSim(self.cron, datetime.combine(today, MIDNIGHT), reverse=True), None)
+        return self._first_since(earlier.date()) if earlier else None
 
-    def _first_of_day(self, midnight: datetime) -> Slot | None:
-        wall = next(CronSim(self.cron, midnight - timedelta(minutes=1)))
-        return self._slot(wall) if wall.date() == midnight.date() else None
+    def _first_since(self, day: date) -> Slot:
+        return self._slot(next(CronSim(self.cron, datetime.combine(day, MIDNIGHT) - timedelta(minutes=1))))
 
     def _from(self, instant: datetime) -> Iterator[Slot]:
         local = (instant - LONGEST_SHIFT).astimezone(self._zone).replace(tzinfo=None)
@@ -148,7 +148,7 @@ def _iana_zones() -> frozenset[str]:
 def _refuse_unknown(timezone: str) -> None:
     known = available_timezones()
     if timezone not in known:
-        near = difflib.get_close_matches(timezone, known, n=1)
+        near = difflib.get_close_matches(timezone, known)
         hint = f"did you mean {near[0]}?" if near else "use an IANA name such as UTC or Europe/Berlin"
         raise InvalidUsage(f"no such time zone: {timezone!r}", hint=hint)
 

@@ -48,15 +48,18 @@ def counted(what: str, base_url: str, desk: Desk) -> Row:
     """How many requests and transactions one sync takes in which nothing has changed."""
     transactions = 0
 
-    def count(_connection: object) -> None:
+    def count(*_: object) -> None:  # each transaction takes a connection from a pool
         nonlocal transactions
         transactions += 1
 
     sync(desk)
-    event.listen(desk.db.engine, "begin", count)
+    pools = {desk.db.engine.pool, desk.db.reader.pool}
+    for pool in pools:
+        event.listen(pool, "checkout", count)
     product.queue(desk.db)
     before, transactions = people_api.asked(base_url), 0
     _claim_and_carry_out(desk)
-    event.remove(desk.db.engine, "begin", count)
+    for pool in pools:
+        event.remove(pool, "checkout", count)
     requests = (people_api.asked(base_url) - before).total() - 1  # one was the question itself
     return Row(what, "", f"{requests} requests, {transactions} transactions", "", "≤ 2, ≤ 6")

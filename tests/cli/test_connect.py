@@ -128,6 +128,25 @@ def test_a_refused_consent_stores_nothing(accounts: Operator) -> None:
     assert accounts.json("status")["users"] == []
 
 
+def test_somebody_who_never_comes_back_is_not_waited_for_for_ever(accounts: Operator) -> None:
+    said = accounts.run("connect", "alice", "--no-browser", "--timeout", "1", code=1)
+    assert said.stderr.splitlines()[-1].startswith("error: nobody gave consent in time")
+    assert accounts.json("status")["users"] == []
+
+
+def test_who_connects_twice_at_once_is_connected_once_and_can_be_synced(accounts: Operator) -> None:
+    both = [accounts.start("connect", "alice", "--no-browser") for _ in range(2)]
+    for process in both:
+        assert process.stdout
+        requests.get(process.stdout.readline().strip(), timeout=20)
+    for process in both:
+        process.communicate(timeout=30)
+    assert [process.returncode for process in both] == [0, 0]
+    assert sorted(run["status"] for run in accounts.runs()) == ["cancelled", "queued"]
+    assert [user["user_id"] for user in accounts.json("status")["users"]] == ["alice"]
+    accounts.run("run-now", "alice")
+
+
 def test_an_unticked_box_stores_nothing(accounts: Operator) -> None:
     accounts.google.consent.scopes = ["openid", "https://www.googleapis.com/auth/userinfo.email"]
     events, _ = consenting(accounts, "alice", code=1)

@@ -11,13 +11,14 @@ from datetime import timedelta
 from pathlib import Path
 
 from contacts_sync.daemon.workers import Crew, claim_for, node_of, rescue, run_here
-from contacts_sync.model import Run
+from contacts_sync.model import Outcome, Run
 from contacts_sync.sandbox import Sandbox
 from contacts_sync.store import nodes, runs
 from contacts_sync.store.engine import Database, write
 from contacts_sync.sync.desk import Desk
 from tests.inside import copy_of, desk_for, join, now, rows, world_of
 from tests.operating import wait_until
+from tests.proof.line import Line, shortened
 
 ALICE = "alice@example.com"
 NOW, LONG = timedelta(0), timedelta(minutes=5)
@@ -73,6 +74,34 @@ def test_a_crew_moves_unless_every_worker_hangs(db: Database, tmp_path: Path) ->
         gate.release()
         wait_until(lambda: crew.is_moving(NOW))
         crew.dismiss(LONG)
+
+
+class Panic(BaseException):
+    """As cryptography's, which is written in Rust, are: no `except Exception` holds them."""
+
+
+def panic() -> None:
+    raise Panic("index out of bounds")
+
+
+def test_a_worker_outlives_a_run_whatever_that_raises(db: Database, tmp_path: Path) -> None:
+    with Sandbox() as google:
+        google.world.add_account(ALICE)
+        line = Line(google)
+        desk = shortened(desk_for(google, db, tmp_path), line)
+        ids = [join(desk, google, user, ALICE).id for user in ("alice", "bob", "carol")]
+        told: list[Outcome] = []
+        crew = Crew(desk, 1, threading.Event(), told.append)
+        for before, claimed in ((panic, ids[:1]), (panic, ids[:2]), (None, ids)):
+            line.before = before
+            assert claim_for(crew, claimed) == 1
+            wait_until(lambda: crew.busy == 0)
+        crew.dismiss(LONG)
+    assert [outcome.run.status for outcome in told] == ["failed", "failed", "succeeded"]
+    assert rows(db, "SELECT status FROM sync_runs ORDER BY id") == [("failed",), ("failed",), ("succeeded",)]
+    assert rows(db, "SELECT DISTINCT error_message FROM sync_runs WHERE status = 'failed'") == [
+        ("Panic: index out of bounds",)
+    ]
 
 
 def test_a_process_is_known_before_it_claims_anything(db: Database, tmp_path: Path) -> None:

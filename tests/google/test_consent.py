@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -126,3 +127,19 @@ def test_a_code_works_once(patient: Transport, client: OAuthClient) -> None:
     exchange(patient, client, consent, code, now=NOW)
     with pytest.raises(errors.ConsentFailed, match="used or too old"):
         exchange(patient, client, consent, code, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "message"),
+    [
+        ({"redirect_uri": "http://127.0.0.1:9/elsewhere"}, errors.OperatorTrouble, "redirect_uri_mismatch"),
+        ({"code_verifier": "v" * 43}, errors.ConsentFailed, "used or too old"),
+    ],
+)
+def test_a_code_that_belongs_to_another_consent_is_refused(
+    patient: Transport, client: OAuthClient, change: dict[str, str], kind: type[Exception], message: str
+) -> None:
+    consent = begin(client, REDIRECT)
+    code = redirect_answer(consent, came_back(consent))
+    with pytest.raises(kind, match=message):
+        exchange(patient, client, replace(consent, **change), code, now=NOW)

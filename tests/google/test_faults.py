@@ -105,6 +105,7 @@ def test_the_table(answer: Callable[[], SyncError], kind: type[SyncError]) -> No
         (400, body(400, "FAILED_PRECONDITION", "", "EXPIRED_SYNC_TOKEN")),
         (400, body(400, "FAILED_PRECONDITION", EXPIRED)),
         (400, body(400, "INVALID_ARGUMENT", "Request contains an invalid argument.")),
+        (414, b"<html>URI Too Long</html>"),
         (410, b""),
         (410, json.dumps({"error": {"message": EXPIRED}}).encode()),
         (404, body(404, "NOT_FOUND", EXPIRED, "EXPIRED_SYNC_TOKEN")),
@@ -351,6 +352,8 @@ def test_a_page_token_is_blamed_only_if_one_was_sent_and_no_sync_token_with_it()
     assert kind(carried_page_token=True) is errors.PageTokenRejected
     assert kind(carried_page_token=True, carried_sync_token=True) is errors.SyncTokenExpired
     assert kind() is errors.RequestRejected
+    too_long = faults.judge(414, {}, b"", carried_sync_token=False, now=NOW, carried_page_token=True)
+    assert type(too_long) is errors.PageTokenRejected
 
 
 @given(st.text())

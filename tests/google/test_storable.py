@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contacts_sync.google.storable import storable
+from contacts_sync.google.storable import OVERLAP, WINDOW, storable
 
 ANYTHING = st.text(st.characters())  # lone surrogates too
 
@@ -37,4 +37,17 @@ def test_a_number_that_readers_choke_on_is_refused(number: str, body: str) -> No
 @pytest.mark.parametrize("text", ["9" * 400, "call me: 1e999", "[1e999]", "28e15ebc8e252761"])
 def test_text_may_look_like_such_a_number(text: str) -> None:
     body = json.dumps({"value": text, "year": 1999, "share": 1.5e-3}).encode()
+    assert storable(body) == body
+
+
+@given(st.integers(0, 3 * OVERLAP), st.sampled_from(["1e999", "9" * 301]), st.integers(0, 2 * OVERLAP))
+def test_no_number_hides_where_one_look_ends_and_the_next_begins(before: int, number: str, blanks: int) -> None:
+    filler = "x" * (WINDOW - 2 * OVERLAP + before)
+    with pytest.raises(ValueError, match="number out of range"):
+        storable(f'{{"a":"{filler}","b":{" " * blanks}{number}}}'.encode())
+
+
+@given(st.integers(0, 8), st.sampled_from(["é", "語", "😀"]))
+def test_a_character_may_lie_on_both_sides_of_it(before: int, character: str) -> None:
+    body = json.dumps({"a": "x" * (WINDOW - 4 - len('{"a": "') - before) + character * 8}, ensure_ascii=False).encode()
     assert storable(body) == body

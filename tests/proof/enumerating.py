@@ -51,6 +51,14 @@ def undisturbed(prepared: Prepared, scenario: Scenario) -> dict[str, Any]:
     return end(scene)
 
 
+def exchanges_of(prepared: Prepared, scenario: Scenario) -> int:
+    """How many requests to Google the command takes when nobody disturbs it."""
+    scene = prepared.anew()
+    before = len(scene.google.requests)
+    assert scene.finish(scenario.words, scene.start(*scenario.words)).code == 0
+    return len(scene.google.requests) - before
+
+
 def end(scene: Scene) -> dict[str, Any]:
     with scene.database() as db:
         assert findings(db, scene.home / "key") == []

@@ -149,22 +149,30 @@ class Histories(RuleBasedStateMachine):
 
     @rule(data=st.data(), who=st.integers(0, 1))
     def edit(self, data: st.DataObject, who: int) -> None:
-        self._edit(self._who(who), data)
+        self._edit(self._who(who), *self._drawn_edit(self._who(who), data))
 
-    def _edit(self, user: User, data: st.DataObject) -> None:  # noqa: C901  (a table, a row an edit)
-        user.true = False
-        account, people = user.account, sorted(user.account.people(()))
+    def _drawn_edit(self, user: User, data: st.DataObject) -> tuple[list[str], str, int, str, str, bool]:
+        """What is to be edited. Hypothesis is only asked in its own thread; a sync may ask Google in another."""
+        people = sorted(user.account.people(()))
         kinds = ["add"] if not people else ["add", "labelled", "change", "delete", "move", "merge", "wipe", "relabel"]
         kind = data.draw(st.sampled_from([*kinds, "rename label", "delete label"]), label="edit")
         one = data.draw(st.integers(0, max(0, len(people) - 1)), label="person") if people else 0
         label = f"L{data.draw(st.integers(0, 3), label='label')}"
+        name = data.draw(st.sampled_from("ABC"), label="name") if kind == "change" else ""
+        touches = kind == "delete label" and data.draw(st.booleans(), label="touches members")
+        return people, kind, one, label, name, touches
+
+    def _edit(  # noqa: C901  (a table, a row an edit)
+        self, user: User, people: list[str], kind: str, one: int, label: str, name: str, touches: bool
+    ) -> None:
+        user.true, account = False, user.account
         owned = label in {found["name"] for found in account.labels().values()}
         if kind == "add":
             self.add(user)
         elif kind == "labelled":
             self.add(user, label)
         elif kind == "change":
-            account.change_person(people[one], given_name=data.draw(st.sampled_from("ABC"), label="name"))
+            account.change_person(people[one], given_name=name)
         elif kind == "delete":
             account.delete_person(people[one])
         elif kind == "move":
@@ -172,15 +180,15 @@ class Histories(RuleBasedStateMachine):
         elif kind == "merge" and len(people) > 1:
             account.merge_people(people[one], people[one - 1])
         elif kind == "wipe":
-            for name in people[one:]:
-                account.delete_person(name)
+            for person in people[one:]:
+                account.delete_person(person)
         elif kind == "relabel":
             account.change_person(people[one], labels=(label,))
         elif kind == "rename label" and owned:
             self.grown += 1
             account.rename_label(label, f"N{self.grown}")
         elif kind == "delete label" and owned:
-            account.delete_label(label, touches_members=data.draw(st.booleans(), label="touches members"))
+            account.delete_label(label, touches_members=touches)
 
     @rule(who=st.integers(0, 1), what=st.sampled_from(["sync tokens", "access tokens", "grants"]))
     def expire(self, who: int, what: str) -> None:
@@ -282,7 +290,8 @@ class Histories(RuleBasedStateMachine):
         if not self._is_connected(user):
             return
         run = self._queue(user)
-        self._at_request(nth, lambda: self._edit(user, data))
+        drawn = self._drawn_edit(user, data)
+        self._at_request(nth, lambda: self._edit(user, *drawn))
         self._run(user, run, compare=False)
         user.untouched = False
 

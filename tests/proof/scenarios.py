@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from contacts_sync import vault
 from contacts_sync.store import migrate
-from contacts_sync.store.engine import read, write
+from contacts_sync.store.engine import close, read, write
 from contacts_sync.store.tables import sync_runs
 from tests.inside import rows
 from tests.proof.stage import EMAIL, Scene
@@ -102,16 +102,13 @@ def old(scene: Scene) -> None:
     """A store as the program of the first schema left it."""
     vault.write_key_file(scene.home / "key")
     db = old_store(scene.url, migrate.REVISIONS[0])
-    with db.engine.connect() as connection:
-        tx = connection.execution_options(mode="write")
-        tx.begin()
+    with write(db) as tx:
         for number in range(scene.people):
             tx.exec_driver_sql(
                 "INSERT INTO contacts (id, user_id, resource_name, payload, display_name)"
                 f" VALUES ({number + 1}, 'alice', 'people/c{number}', '{{}}', 'Person {number}')"
             )
-        tx.commit()
-    db.engine.dispose()
+    close(db)
 
 
 # -- after

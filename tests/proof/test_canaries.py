@@ -92,10 +92,13 @@ class Household:
     def type(self, *words: str) -> int:
         """Type a command to its end; what is asked for in a browser is allowed there."""
         launched = self.launcher.start(*self.words(words), home=self.home, environ=self.operator.environ)
+        out = ""
         if words[0] == "connect" and "--service-account" not in words and "--grant" not in words:
             Thread(target=self._browse, args=[launched.stdout], daemon=True).start()
+        else:
+            out = launched.stdout.read()  # while it runs: a pipe holds only so much
         ended = launched.wait()
-        self.said.append(ended.out)
+        self.said.append(out + ended.out)
         return ended.code
 
     def _browse(self, told: IO[str]) -> None:

@@ -256,9 +256,9 @@ def test_files_hold_it_and_it_does_no_harm_there(shown: Shown, say: Say) -> None
 
 
 def agree(cards: str, count: int) -> None:
-    """Two parsers that nobody here wrote see the same cards with the same lines."""
+    """Two parsers that nobody here wrote see the same cards with the same lines. A tab is text to them (RFC 2426)."""
     assert not steering(
-        cards, but="\r\n" + hostile.BIDI + hostile.INVISIBLE + "".join(hostile.ODD) + "".join(hostile.LONG)
+        cards, but="\r\n\t" + hostile.BIDI + hostile.INVISIBLE + "".join(hostile.ODD) + "".join(hostile.LONG)
     )
     by_vobject = [[(line.name, line.group) for line in card.lines()] for card in vobject.readComponents(cards)]
     lines = [line for line in Contentlines.from_ical(cards) if line]  # type: ignore[no-untyped-call]  # icalendar leaves it untyped

@@ -11,9 +11,9 @@ from contacts_sync.sandbox import faults
 from contacts_sync.sandbox.faults import Stage
 from tests.launcher import Launched
 from tests.proof.conftest import Say
-from tests.proof.enumerating import Setting, each, prepare, undisturbed
+from tests.proof.enumerating import Setting, each, exchanges_of, prepare, undisturbed
 from tests.proof.scenarios import CONNECTING, REFRESH, TEN_PAGES, Scenario
-from tests.proof.stage import Prepared, Scene
+from tests.proof.stage import Scene
 
 
 @pytest.mark.parametrize("scenario", [TEN_PAGES, CONNECTING, REFRESH], ids=str)
@@ -31,13 +31,6 @@ def test_a_process_killed_at_any_stage_of_any_exchange(setting: Setting, scenari
         assert ended.code == -9 or (stage is Stage.END and ended.code == 0), ended
         return True
 
-    exchanges = _count(prepared, scenario)
+    exchanges = exchanges_of(prepared, scenario)
     done = each(prepared, scenario, expected, kill, product(range(1, exchanges + 1), Stage))
     say(f"kill -9 at HTTP stages, {scenario}, {setting.database}: {done} of {exchanges * 4} points")
-
-
-def _count(prepared: Prepared, scenario: Scenario) -> int:
-    scene = prepared.anew()
-    before = len(scene.google.requests)
-    scene.finish(scenario.words, scene.start(*scenario.words))
-    return len(scene.google.requests) - before

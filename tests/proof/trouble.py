@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
-from contacts_sync.google.http import LARGEST_BODY
+from contacts_sync.google.body import LARGEST_PAGE
 from contacts_sync.model import ConnectionStatus, RunStatus
 from contacts_sync.sandbox import faults
 from contacts_sync.sandbox.answers import error_info, google_error, oauth_error
@@ -223,7 +223,7 @@ ANSWERS = (
     Kind("invalid_scope", oauth("invalid_scope"), REFUSED, ONLY_AT_THE_TOKEN_ENDPOINT),
     Kind("temporarily_unavailable", oauth("temporarily_unavailable"), RETRIED, ONLY_AT_THE_TOKEN_ENDPOINT),
 )
-BOMB = gzip.compress(bytes(LARGEST_BODY + 1), 9)
+BOMB = gzip.compress(bytes(LARGEST_PAGE + 1), 9)
 LINE = (
     Kind("reset before an effect", faults.reset()),
     Kind("reset instead of an answer", faults.lost_answer()),

@@ -165,10 +165,10 @@ def test_a_grant_is_replaced_only_if_it_is_the_one_that_was_read(db: Database) -
     connect(db)
     with write(db) as tx:
         old = connections.sealed_grant(tx, "alice")
-        assert old == SealedGrant("alice", "sealed", 1)
+        assert old == SealedGrant("alice", "sealed", 1, "1")
         assert connections.replace_grant(tx, old, "fresh")
         assert not connections.replace_grant(tx, old, "late")
-        assert connections.sealed_grant(tx, "alice") == SealedGrant("alice", "fresh", 2)
+        assert connections.sealed_grant(tx, "alice") == SealedGrant("alice", "fresh", 2, "1")
 
 
 def test_a_reconnect_wins_over_a_refresh_that_comes_late(db: Database) -> None:
@@ -219,4 +219,4 @@ def test_all_grants_can_be_read_at_once(db: Database) -> None:
     with write(db) as tx:
         assert [grant.user_id for grant in connections.every_grant(tx)] == ["alice", "bob"]
         connections.disconnect(tx, "bob", NOW)
-        assert list(connections.every_grant(tx)) == [SealedGrant("alice", "sealed-alice", 1)]
+        assert list(connections.every_grant(tx)) == [SealedGrant("alice", "sealed-alice", 1, "sub-alice")]

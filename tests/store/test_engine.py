@@ -140,6 +140,18 @@ def test_a_missing_database_is_not_worth_another_try(postgres: Server) -> None:
         open_database(postgres.url("nowhere"))
 
 
+def test_a_pooler_of_transactions_can_be_spared_prepared_statements(postgres: Server) -> None:
+    url = postgres.new_database()
+    close(open_database(url, create=True))
+    for address, is_prepared in ((url, True), (f"{url}&prepare_threshold=none", False)):
+        db = open_database(address)
+        with read(db) as tx:
+            for _ in range(10):
+                tx.execute(text("SELECT product FROM store"))
+            assert bool(tx.execute(text("SELECT count(*) FROM pg_prepared_statements")).scalar()) == is_prepared
+        close(db)
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -149,6 +161,7 @@ def test_a_missing_database_is_not_worth_another_try(postgres: Server) -> None:
         "sqlite:///:memory:",
         "mysql://u:secret@h/d",
         "postgresql+asyncpg://u:secret@h/d",
+        "postgresql://u:secret@h/d?prepare_threshold=some",
     ],
 )
 def test_an_address_that_is_no_store_is_refused_without_its_password(url: str) -> None:

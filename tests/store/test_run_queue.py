@@ -30,6 +30,7 @@ def test_a_queued_run_is_as_it_was_asked_for(db: Database) -> None:
 
 
 def test_a_second_run_of_a_user_attaches_to_the_first(db: Database) -> None:
+    queued(db, "aaron")
     first = queued(db, "alice")
     with write(db) as tx:
         again = runs.enqueue(tx, user_id="alice", kind=RunKind.FULL, trigger=Trigger.RETRY, now=NOW)
@@ -51,6 +52,7 @@ def test_a_slot_has_one_run_even_after_it_has_ended(db: Database) -> None:
     assert (same.id, same.status, created) == (run.id, RunStatus.FAILED, False)
     connected(db, "bob")
     other = queued(db, "bob", slot=SLOT)
+    assert queued(db, "bob", slot=SLOT) == other
     assert (other.user_id, queued(db, "bob", slot="2026-03-02T02:00[UTC]")) == ("bob", other)
     assert fire(db, wanted("alice")) == 0
 
@@ -85,11 +87,13 @@ def test_a_firing_of_somebody_not_connected_is_dropped(db: Database) -> None:
     connected(db, "alice", "bob")
     with write(db) as tx:
         connections.needs_reauth(tx, "bob", "revoked")
+    assert fire(db, wanted("bob"), wanted("nobody")) == 0
     assert fire(db, wanted("alice"), wanted("bob"), wanted("nobody")) == 1
 
 
 def test_a_firing_that_meets_a_run_is_that_runs_slot(db: Database) -> None:
     run = running(db)
+    queued(db, "somebody else", slot=SLOT)
     assert fire(db, wanted("alice")) == 0
     assert now_of(db, run).slot == SLOT
 

@@ -47,7 +47,8 @@ def test_the_active_run_of_each_user_is_known(db: Database) -> None:
     done, waiting = running(db, "a"), queued(db, "b")
     with write(db) as tx:
         runs.cancel(tx, "a", NOW)
-        assert runs.active(tx) == {"b": waiting}
+        assert runs.active(tx) == runs.active(tx, "b") == {"b": waiting}
+        assert runs.active(tx, "a") == {}
     assert done.id != waiting.id
 
 
@@ -85,6 +86,7 @@ def test_the_last_end_of_each_user_is_known(db: Database) -> None:
     with write(db) as tx:
         runs.succeed(tx, second, "w1", NOW, contacts_sync_token="t", groups_sync_token=None, fingerprint="f")
     queued(db, "a")
+    queued(db, "b")
     with read(db) as tx:
         ends = {user: runs.latest_ended(tx, user) for user in ("a", "b", "c")}
         failed = {user: run.id for user, run in runs.latest_failed(tx).items()}

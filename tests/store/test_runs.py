@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from contacts_sync.errors import LeaseLost, StoreUnusable
-from contacts_sync.model import Changes, Counters, Run, RunKind, RunStatus, SyncState, Trigger
-from contacts_sync.store import connections, contacts, runs
+from contacts_sync.model import Bounds, Changes, Counters, OwnSchedule, Run, RunKind, RunStatus, SyncState, Trigger
+from contacts_sync.store import connections, contacts, interval_schedules, runs
 from contacts_sync.store.engine import Database, Transaction, read, write
 from tests.store.given import LEASE, MINUTE, NOW, claimed, connected, now_of, person, queued, running
 
@@ -113,6 +113,21 @@ def test_an_incremental_success_keeps_the_time_of_the_full_one(db: Database) -> 
     assert (state.contacts_sync_token, state.last_success_at) == ("c2", later)
 
 
+def test_after_a_success_a_user_at_intervals_is_due_again(db: Database) -> None:
+    connected(db, "alice")
+    hourly = OwnSchedule(timezone="UTC", bounds=Bounds(timedelta(hours=1), timedelta(hours=1)))
+    with write(db) as tx:
+        connections.set_schedule(tx, "alice", hourly, now=NOW)
+    queued(db, "alice", slot="2026-03-01T02:00[UTC]")
+    (run,) = claimed(db)
+    with write(db) as tx:
+        succeed(tx, run)
+        due = interval_schedules.get(tx, "alice")
+    assert due is not None
+    assert due.next_slot_at is not None
+    assert NOW < due.next_slot_at <= NOW + timedelta(hours=1)
+
+
 def test_a_run_that_turned_full_counts_as_full(db: Database) -> None:
     run = running(db, kind=RunKind.INCREMENTAL)
     with write(db) as tx:
@@ -164,8 +179,8 @@ def test_attempts_are_counted_and_given_back(db: Database) -> None:
     run = running(db)
     with write(db) as tx:
         runs.begin_attempt(tx, run)
-        run = runs.begin_attempt(tx, run)
-        assert run.attempts == 2
+        runs.begin_attempt(tx, run)
+        assert runs.require(tx, run.id).attempts == 2
         back = runs.put_back(tx, run, "w1", NOW)
     assert (back.attempts, back.status, back.worker_id, back.deferrals) == (1, RunStatus.QUEUED, None, 0)
 

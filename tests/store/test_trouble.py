@@ -11,6 +11,7 @@ from sqlalchemy import text
 from contacts_sync.errors import ContactsSyncError, StoreUnavailable, StoreUnusable
 from contacts_sync.store import dialect, fsck, tables
 from contacts_sync.store.engine import Database, close, open_database, read, write
+from tests.operating import wait_until
 from tests.postgres import Server
 from tests.store.given import person, stored
 
@@ -35,7 +36,7 @@ def test_what_a_server_gets_over_is_worth_another_try(postgres: Server, state: s
     assert "not now" in str(trouble)
 
 
-@pytest.mark.parametrize("state", ["42501", "42P01", "22021", "23505"])
+@pytest.mark.parametrize("state", ["42501", "42P01", "22021", "23505", "54000"])
 def test_what_a_server_refuses_for_good_is_not(postgres: Server, state: str) -> None:
     url = postgres.new_database()
     close(open_database(url, create=True))
@@ -62,9 +63,22 @@ def test_a_restarted_server_is_found_again(postgres: Server) -> None:
     close(db)
 
 
+def test_a_connection_that_died_at_rest_is_not_used_again(postgres: Server) -> None:
+    db = open_database(postgres.new_database(), create=True)
+    own = text("SELECT pg_backend_pid()")
+    with read(db) as tx:
+        first = tx.execute(own).scalar_one()
+    postgres.execute(sql.SQL("SELECT pg_terminate_backend({}, 10000)").format(sql.Literal(first)))
+    with read(db) as tx:
+        second = tx.execute(own).scalar_one()
+    with read(db) as tx:
+        assert tx.execute(own).scalar_one() == second != first
+    close(db)
+
+
 def test_a_full_disk_leaves_the_store_unharmed(tmp_path: Path) -> None:
     db = open_database(f"sqlite:///{tmp_path}/store.db", create=True)
-    with read(db) as tx:
+    with write(db) as tx:
         tx.exec_driver_sql("PRAGMA max_page_count = 10")  # fewer than there are: not one more
     with pytest.raises(StoreUnavailable, match="disk is full"):
         stored(db, "alice", *(person(number) for number in range(1_000)))
@@ -136,6 +150,28 @@ def test_a_role_without_rights_is_told_so(postgres: Server) -> None:
     _role(postgres, "stranger", "LOGIN")
     with pytest.raises(StoreUnusable, match="lacks a right"):
         open_database(url.replace("postgres@", "stranger@"))
+
+
+def test_a_wrong_password_is_told_and_not_repeated(postgres: Server) -> None:
+    url = postgres.new_database()
+    _role(postgres, "guarded", "LOGIN PASSWORD 'right'")
+    rules = postgres.folder / "data" / "pg_hba.conf"
+    rules.write_text(f"local all guarded scram-sha-256\n{rules.read_text()}")
+    postgres.execute(sql.SQL("SELECT pg_reload_conf()"))
+    wait_until(lambda: _refusal(url.replace("postgres@", "guarded@")))
+    assert "authentication failed" in _refusal(url.replace("postgres@", "guarded:wrong-canary@"))
+    assert "no password" in _refusal(url.replace("postgres@", "guarded@"))
+    assert "lacks a right" in _refusal(url.replace("postgres@", "guarded:right@"))
+
+
+def _refusal(url: str) -> str:
+    """What is said, for good, to whom the server refuses; empty if it doesn't."""
+    try:
+        close(open_database(url, create=True))
+    except StoreUnusable as refused:
+        assert "canary" not in f"{refused} {refused.hint} {refused.__cause__!r}"
+        return str(refused)
+    return ""
 
 
 def test_a_server_that_takes_no_more_connections_is_worth_another_try(postgres: Server) -> None:

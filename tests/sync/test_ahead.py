@@ -9,30 +9,30 @@ import pytest
 from contacts_sync.errors import PassingTrouble
 from contacts_sync.model import Page, RunStatus
 from contacts_sync.sandbox import Account, Sandbox, faults
-from contacts_sync.sync.ahead import ReadAhead
+from contacts_sync.sync.ahead import ReadAhead, Reading
 from contacts_sync.sync.desk import Desk
 from tests.inside import copy_of, sync, world_of
 from tests.sync.conftest import EMAIL
 
 LIMIT_SECONDS = 10
-PAGE = Page((), None, "token")
+READING = Reading(Page((), None, "token"))
 
 
 def test_a_page_is_read_in_another_thread() -> None:
     reader: list[str] = []
 
-    def fetch() -> Page:
+    def fetch() -> Reading:
         reader.append(threading.current_thread().name)
-        return PAGE
+        return READING
 
     coming = ReadAhead().begin(fetch)
     assert coming is not None
-    assert coming.result(LIMIT_SECONDS) is PAGE
+    assert coming.result(LIMIT_SECONDS) is READING
     assert reader == ["ahead"]
 
 
 def test_what_goes_wrong_comes_to_the_run_whose_page_it_is() -> None:
-    def fetch() -> Page:
+    def fetch() -> Reading:
         raise PassingTrouble("Google hiccups")
 
     coming = ReadAhead().begin(fetch)
@@ -44,9 +44,9 @@ def test_what_goes_wrong_comes_to_the_run_whose_page_it_is() -> None:
 def test_one_run_at_a_time_reads_ahead() -> None:
     ahead, go_on = ReadAhead(), threading.Event()
 
-    def slowly() -> Page:
+    def slowly() -> Reading:
         go_on.wait(LIMIT_SECONDS)
-        return PAGE
+        return READING
 
     first = ahead.begin(slowly)
     assert first is not None

@@ -10,13 +10,14 @@ import pytest
 from contacts_sync.errors import KeyProblem, PassingTrouble
 from contacts_sync.google import oauth
 from contacts_sync.google.http import Transport
-from contacts_sync.sandbox import Sandbox, faults
+from contacts_sync.sandbox import Account, Sandbox, faults
 from contacts_sync.sandbox.faults import Stage
-from contacts_sync.store import interval_schedules
+from contacts_sync.store import contact_rows, interval_schedules
 from contacts_sync.store.engine import Database, read
+from contacts_sync.store.tables import metadata
 from contacts_sync.sync.connecting import disconnect
 from contacts_sync.sync.desk import Desk
-from tests.inside import desk_for, join, now, rows
+from tests.inside import desk_for, join, now, rows, sync
 from tests.sync.conftest import EMAIL
 
 BOB = "bob@example.com"
@@ -43,6 +44,26 @@ def test_a_revocation_is_given_less_than_ten_seconds(desk: Desk, monkeypatch: py
     (transport,) = given
     assert transport.connect_timeout + 2 * transport.read_timeout < timedelta(seconds=10)
     assert rows(desk.db, "SELECT 1 FROM oauth_tokens") == []
+
+
+def test_a_switch_of_accounts_leaves_nothing_of_the_old_one(desk: Desk, google: Sandbox, account: Account) -> None:
+    account.add_person(given_name="Marker", emails=["marker@x.example"], labels=("Marker",))
+    account.add_person(given_name="Marker", emails=["marker@x.example"])
+    google.faults.add("people", faults.edited(lambda page: page["connections"][0].pop("resourceName")))
+    sync(desk, "alice")
+    assert {"contacts", "contact_emails", "contact_groups", "unreadable_contacts"} <= holders(desk.db, "marker")
+    google.world.add_account(BOB)
+    join(desk, google, "alice", BOB, switch_account=True)
+    assert holders(desk.db, "marker") == holders(desk.db, EMAIL) == set()
+    assert rows(desk.db, "SELECT contacts_sync_token, last_success_at FROM sync_states") == [(None, None)]
+    with read(desk.db) as tx:
+        assert contact_rows.search(tx, "Marker") == []
+
+
+def holders(db: Database, word: str) -> set[str]:
+    """The tables in which a word can be read anywhere."""
+    names = [table.name for table in metadata.sorted_tables]
+    return {name for name in names if word in str(rows(db, f"SELECT * FROM {name}")).lower()}
 
 
 @pytest.mark.parametrize("onboarding", ["true", "false"])

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import random
+import string
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -335,6 +338,16 @@ def test_a_listing_without_a_sync_token_succeeds_and_is_full_again_next_time(des
     assert sync(desk, "alice").run.kind is RunKind.FULL
 
 
+@pytest.mark.parametrize(("name", "nth"), [("nextPageToken", 1), ("nextSyncToken", 2)])
+def test_a_token_that_is_too_long_to_be_sent_back_is_done_without(
+    desk: Desk, google: Sandbox, account: Account, name: str, nth: int
+) -> None:
+    account.add_people(12)
+    google.faults.add("people", faults.edited(lambda page: page.update({name: "x" * 70_000})), nth=nth)
+    assert [sync(desk, "alice").run.status for _ in range(2)] == [RunStatus.SUCCEEDED] * 2
+    assert copy_of(desk.db, "alice") == world_of(google, EMAIL)
+
+
 def test_an_old_full_sync_is_renewed_before_google_refuses_its_token(desk: Desk, account: Account) -> None:
     account.add_people(2)
     sync(desk, "alice")
@@ -398,6 +411,32 @@ def test_one_users_dead_grant_does_not_disturb_another(desk: Desk, google: Sandb
     account.revoke_grants()
     assert sync(desk, "alice").run.status is RunStatus.FAILED
     assert sync(desk, "bob").run.status is RunStatus.SUCCEEDED
+
+
+def test_nothing_is_too_long_to_be_kept(desk: Desk, google: Sandbox, account: Account) -> None:
+    long = "".join(random.Random(1).choices(string.ascii_letters, k=6_000))  # packed it is long, too
+    account.add_person(given_name=long, emails=[f"{long}@x.example"], notes="x" * 10_000_000)
+    account.add_person(given_name="Ann", phones=["1"])
+    account.add_person(given_name="Nameless")
+
+    def lengthen(page: dict[str, Any]) -> None:
+        _, ann, nameless = page["connections"]
+        ann["metadata"]["sources"][0]["id"] = ann["phoneNumbers"][0]["canonicalForm"] = long
+        nameless["resourceName"] = f"people/c{long}"
+
+    google.faults.add("people", faults.edited(lengthen))
+    assert sync(desk, "alice").run.status is RunStatus.SUCCEEDED
+    assert rows(desk.db, "SELECT length(given_name), length(notes) FROM contacts ORDER BY id") == [
+        (6_000, 10_000_000),
+        (3, None),
+    ]
+    ((email, payload),) = rows(
+        desk.db, "SELECT value, payload FROM contact_emails JOIN contacts ON contacts.id = contact_id"
+    )
+    assert long.startswith(email)
+    assert long in str(payload)
+    assert rows(desk.db, "SELECT value, canonical FROM contact_phones") == [("1", None)]
+    assert rows(desk.db, "SELECT count(*) FROM unreadable_contacts") == [(1,)]
 
 
 def test_what_cannot_be_read_is_kept_and_asked_for_again_and_nobody_is_removed_meanwhile(

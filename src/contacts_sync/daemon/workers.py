@@ -19,6 +19,7 @@ from contacts_sync.model import Node, Outcome, Run, RunKind, RunStatus
 from contacts_sync.store import nodes, runs, shared_clock
 from contacts_sync.store.engine import read, write
 from contacts_sync.sync.desk import Desk
+from contacts_sync.sync.ending import record, report
 from contacts_sync.sync.run import carry_out
 
 log = logs.get_logger()
@@ -128,7 +129,7 @@ class Crew:
             self._begun[run.id] = time.monotonic()
             recorded = False
             try:
-                outcome = carry_out(run, self.desk)
+                outcome = self._carry_out(run)
                 recorded = outcome.run.status is not RunStatus.RUNNING
                 self._ended(outcome)
             except Exception:
@@ -142,6 +143,20 @@ class Crew:
                         self._unrecorded.add(run.id)
                 if self._busy == 0 or self.idle >= self._size // AT_ONCE:
                     self._freed.set()
+
+    def _carry_out(self, run: Run) -> Outcome:
+        """A panic, such as those of libraries in Rust, is no `Exception`: it fails its run and ends no worker."""
+        try:
+            return carry_out(run, self.desk)
+        except Exception:
+            raise
+        except BaseException as panic:  # noqa: BLE001  (the worker's thread would end, and nobody begins another)
+            error = RuntimeError(f"{type(panic).__name__}: {panic}")
+            error.__cause__ = panic
+            outcome = Outcome(record(run, error, self.desk), error)
+            with logs.bound(user=run.user_id, run_id=run.id):
+                report(outcome)
+            return outcome
 
 
 def claim_for(crew: Crew, run_ids: Collection[int] | None = None) -> int:

@@ -23,7 +23,8 @@ from requests_oauthlib import OAuth2Session
 
 from contacts_sync.errors import ConsentFailed, GrantRejected, PassingTrouble
 from contacts_sync.google import faults
-from contacts_sync.google.http import TRANSPORT_TROUBLE, Transport, prepare, whole_body
+from contacts_sync.google.body import whole_body
+from contacts_sync.google.http import TRANSPORT_TROUBLE, Transport, prepare
 from contacts_sync.google.oauth import (
     SCOPES,
     SUFFICIENT,
@@ -200,7 +201,7 @@ class _TokenEndpoint(BaseAdapter):
         """Through the pool; `answer` is what came. Raises the one error of ours that says what to do."""
         request.url = self._scheme + (request.url or "").removeprefix("https")
         with self._pool.send(request, *args, **{**kwargs, "stream": True}) as response:
-            self.answer = token_answer(response.status_code, response.headers, whole_body(response), self._now)
+            self.answer = token_answer(response.status_code, response.headers, whole_body(response.raw), self._now)
         response._content = json.dumps({**tokens_in(self.answer), **PLAIN}).encode()  # noqa: SLF001  (oauthlib chokes on odd values; we read the original)
         return response
 

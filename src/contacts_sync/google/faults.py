@@ -48,6 +48,7 @@ CLIENT_ERRORS = {
     "org_internal",
     "redirect_uri_mismatch",
 }
+URI_TOO_LONG = 414
 DEAD_GRANTS = {"invalid_grant", "access_denied", "admin_policy_enforced", "account_deleted", "invalid_account"}
 PASSING_ERRORS = {"internal_failure", "server_error", "temporarily_unavailable"}
 ENABLE_API = "enable the People API for your project in Google's console: APIs & Services, Library, People API"
@@ -90,7 +91,7 @@ def judge(  # noqa: PLR0911  (a table, a row a line)
         return named
     if _is_passing(status, wait):
         return _passing(f"Google is in trouble (HTTP {status})", wait)
-    if carried_page_token and status == 400 and _blames_an_argument(said):
+    if carried_page_token and (status == URI_TOO_LONG or (status == 400 and _blames_an_argument(said))):
         return PageTokenRejected("Google no longer takes the page token of this listing")
     if status == 401:
         return AccessTokenRejected("Google refuses the access token (HTTP 401)")
@@ -108,8 +109,8 @@ def _passing(message: str, wait: timedelta | None) -> PassingTrouble:
 
 
 def _rejects_sync_token(status: int, said: _Refusal) -> bool:
-    """400 in all its forms, and 410, which only the documentation knows."""
-    if status == 410 or (400 <= status < 500 and "EXPIRED_SYNC_TOKEN" in said.reasons):
+    """400 in all its forms, 410, which only the documentation knows, and 414: it can't even be sent."""
+    if status in (410, URI_TOO_LONG) or (400 <= status < 500 and "EXPIRED_SYNC_TOKEN" in said.reasons):
         return True
     return status == 400 and ("sync token" in said.message.lower() or _blames_an_argument(said))
 

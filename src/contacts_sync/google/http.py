@@ -11,21 +11,22 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
-from requests.utils import default_headers
+from urllib3 import BaseHTTPResponse
+from urllib3.connectionpool import ConnectionPool
 from urllib3.exceptions import HTTPError
 
 from contacts_sync import __version__
-from contacts_sync.errors import ConfigurationError, PassingTrouble, RequestRejected
+from contacts_sync.errors import ConfigurationError, PassingTrouble
 from contacts_sync.google import faults, patience
+from contacts_sync.google.body import LARGEST_ANSWER, whole_body
 from contacts_sync.google.pacing import Pacer
 from contacts_sync.google.tally import Tally
 
-LARGEST_BODY = 32 * 1024 * 1024  # decoded; a page of 1,000 rich contacts has about 5 MB, and many workers one each
-CHUNK = 64 * 1024
+MOST_PLACES = 16  # that are configured as endpoints; each has a pool
 TRANSPORT_TROUBLE = (requests.RequestException, HTTPError, OSError, zlib.error)
 HEADERS = {
     # Google compresses only for clients whose User-Agent has the word gzip in it
@@ -82,13 +83,28 @@ def open_transport(
     return Transport(session, adapter, connect_timeout, read_timeout, pacer, tally)
 
 
+class _Request(requests.PreparedRequest):
+    """What a session would prepare, for a third of its work. `place` and `target` are the two parts of its URL."""
+
+    def __init__(self, method: str, place: str, target: str, headers: dict[str, str], body: str | None = None) -> None:
+        super().__init__()
+        self.method, self.url, self.body = method, place + target, body
+        self.headers = headers  # type: ignore[assignment]  # a plain dict: nobody looks it up in another spelling
+        self.place, self.target = place, target
+
+
 class _Adapter(HTTPAdapter):
-    """A pool of connections that trusts what its SSL context trusts."""
+    """A pool of connections that trusts what its SSL context trusts.
+
+    For requests of ours that need no proxy it leaves out what the base class does for any request: to find the pool,
+    to take the URL apart, and to look for cookies, encodings and redirects, which is half of its work.
+    """
 
     def __init__(self, context: ssl.SSLContext, pool_size: int, tally: Tally) -> None:
         self._context = context
         self._tally = tally
-        super().__init__(pool_connections=4, pool_maxsize=pool_size)
+        self._pools: dict[str, ConnectionPool] = {}
+        super().__init__(pool_connections=MOST_PLACES, pool_maxsize=pool_size)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Called by the base class, once."""
@@ -104,6 +120,35 @@ class _Adapter(HTTPAdapter):
         finally:
             self._tally.asked(status)
         return response
+
+    def get_connection_with_tls_context(
+        self, request: requests.PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> ConnectionPool:
+        """Called by the base class for each request."""
+        if proxies or not isinstance(request, _Request):
+            return super().get_connection_with_tls_context(request, verify, proxies, cert)
+        if request.place not in self._pools:
+            self._pools[request.place] = super().get_connection_with_tls_context(request, verify, proxies, cert)
+        return self._pools[request.place]
+
+    def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:
+        """Called by the base class for each request."""
+        if proxies or not isinstance(request, _Request):
+            return super().request_url(request, proxies)
+        return request.target
+
+    def build_response(self, req: requests.PreparedRequest, resp: BaseHTTPResponse) -> requests.Response:
+        """Called by the base class for each answer. We read `raw` ourselves."""
+        if not isinstance(req, _Request):
+            return super().build_response(req, resp)
+        response = requests.Response()
+        response.status_code, response.raw, response.request = resp.status, resp, req
+        return response
+
+    def close(self) -> None:
+        """Let all connections go."""
+        self._pools.clear()
+        super().close()
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         """Called by the base class, once a proxy."""
@@ -134,14 +179,22 @@ def prepare(session: requests.Session, adapter: BaseAdapter, *, proxy: str) -> N
         session.proxies = {"http": proxy, "https": proxy}
 
 
-def get(transport: Transport, url: str, *, params: Mapping[str, str], access_token: str, user_id: str | None) -> Answer:
-    """GET some JSON with a bearer token, paced for `user_id` if one is given.
+def get(
+    transport: Transport,
+    url: str,
+    *,
+    params: Mapping[str, str],
+    access_token: str,
+    user_id: str | None,
+    largest: int = LARGEST_ANSWER,
+) -> Answer:
+    """GET some JSON with a bearer token, paced for `user_id` if one is given; of at most `largest` bytes.
 
     Raises `PassingTrouble` and its kin if no whole answer arrives, `Interrupted` if the process stops meanwhile.
     """
     if user_id is not None:
         transport.pacer.wait(user_id)
-    answer = _exchange(transport, lambda: _prepared_get(url, params, access_token))
+    answer = _exchange(transport, lambda: _prepared_get(url, params, access_token), largest)
     if answer.status == 200 and "json" not in answer.headers.get("Content-Type", "json").lower():
         raise PassingTrouble("the answer is no JSON: something between here and Google answers in its place")
     return answer
@@ -152,57 +205,40 @@ def post_form(transport: Transport, url: str, form: Mapping[str, str]) -> Answer
     return _exchange(transport, lambda: _prepared_form(url, form))
 
 
-def _prepared_get(url: str, params: Mapping[str, str], access_token: str | None) -> requests.PreparedRequest:
-    """What a session would send, for a third of its work."""
-    request = _template("GET", url).copy()
+def _prepared_get(url: str, params: Mapping[str, str], access_token: str | None) -> _Request:
+    place, target = _parts(url)
     if params:
-        request.url = f"{request.url}{'&' if '?' in url else '?'}{urlencode(params)}"
-    if access_token is not None:
-        request.headers["Authorization"] = f"Bearer {access_token}"
-    return request
+        target = f"{target}{'&' if '?' in target else '?'}{urlencode(params)}"
+    bearer = {} if access_token is None else {"Authorization": f"Bearer {access_token}"}
+    return _Request("GET", place, target, HEADERS | bearer)
 
 
-def _prepared_form(url: str, form: Mapping[str, str]) -> requests.PreparedRequest:
-    request = _template("POST", url).copy()
-    request.prepare_body(form, None)
-    return request
+def _prepared_form(url: str, form: Mapping[str, str]) -> _Request:
+    place, target = _parts(url)
+    body = urlencode(form)
+    framed = {"Content-Type": "application/x-www-form-urlencoded", "Content-Length": str(len(body))}
+    return _Request("POST", place, target, HEADERS | framed, body)
 
 
 @lru_cache(maxsize=16)
-def _template(method: str, url: str) -> requests.PreparedRequest:
-    return requests.Request(method, url, headers={**default_headers(), **HEADERS}).prepare()
+def _parts(url: str) -> tuple[str, str]:
+    """`https://host:port`, and the rest as it is sent, after the checks that requests makes."""
+    checked = requests.Request("GET", url).prepare()
+    scheme, host, *_ = urlsplit(checked.url or "")
+    return f"{scheme}://{host}", checked.path_url
 
 
-def _exchange(transport: Transport, prepare_request: Callable[[], requests.PreparedRequest]) -> Answer:
+def _exchange(transport: Transport, prepare_request: Callable[[], _Request], largest: int = LARGEST_ANSWER) -> Answer:
     """Send what is prepared, past the session: it would look for redirects, and read their bodies without a limit."""
     try:
         request = prepare_request()
-        adapter = transport.session.get_adapter(request.url or "")
+        adapter = transport.session.get_adapter(request.place)
         proxies = transport.session.proxies
         with adapter.send(request, stream=True, timeout=transport.timeouts, verify=True, proxies=proxies) as response:
-            body = whole_body(response)
-            return Answer(response.status_code, response.headers, body, datetime.now(UTC))
+            body = whole_body(response.raw, largest)
+            return Answer(response.raw.status, response.raw.headers, body, datetime.now(UTC))
     except TRANSPORT_TROUBLE as trouble:
         raise faults.judge_transport(trouble) from None
-
-
-def whole_body(response: requests.Response) -> bytes:
-    """The decoded body of a streamed answer: a cut gzip stream is no answer, however well it reads so far."""
-    gzipped = response.headers.get("Content-Encoding", "").lower() == "gzip"
-    gunzip = zlib.decompressobj(wbits=31) if gzipped else None
-    parts: list[bytes] = []
-    size = 0
-    for chunk in response.raw.stream(CHUNK, decode_content=False):
-        parts.append(gunzip.decompress(chunk, LARGEST_BODY + 1 - size) if gunzip else chunk)
-        size += len(parts[-1])
-        if size > LARGEST_BODY:
-            raise RequestRejected(
-                f"an answer has more than {LARGEST_BODY // 1024**2} MiB",
-                hint="if contacts are that large: lower sync.page_size",
-            )
-    if gunzip and not gunzip.eof:
-        raise PassingTrouble("Google's compressed answer was cut short")
-    return b"".join(parts)
 
 
 def reach(transport: Transport, url: str) -> Answer:

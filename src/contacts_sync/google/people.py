@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cache
+from typing import TypeVar
+from urllib.parse import urlencode
 
 from contacts_sync.errors import PassingTrouble
 from contacts_sync.google import faults, wire
+from contacts_sync.google.body import LARGEST_PAGE
 from contacts_sync.google.http import HEADERS, Answer, Transport, get
 from contacts_sync.model import Group, Groups, Page
 
@@ -20,7 +26,12 @@ PERSON_FIELDS = (
 )
 SOURCES = "READ_SOURCE_TYPE_CONTACT"  # without it people come mixed with their own Google profiles
 GROUP_FIELDS = "clientData,groupType,memberCount,metadata,name"
+GROUPS_PATH = f"/v1/contactGroups?{urlencode({'pageSize': '1000', 'groupFields': GROUP_FIELDS})}"
 MOST_GROUP_PAGES = 1_000
+LARGE_PAGE = 1024 * 1024
+
+Decoded = TypeVar("Decoded")
+_decoding = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +45,27 @@ class PeopleClient:
 
 def request_fingerprint(client: PeopleClient) -> str:
     """What a sync token is bound to: Google refuses it once the parameters of the request differ."""
-    shape = {**_people_params(client), "language": HEADERS["Accept-Language"]}
+    return _fingerprint(client.page_size)
+
+
+@cache
+def _fingerprint(page_size: int) -> str:
+    shape = {**_people_params(page_size), "language": HEADERS["Accept-Language"]}
     return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _people_params(client: PeopleClient) -> dict[str, str]:
+def _people_params(page_size: int) -> dict[str, str]:
     return {
         "personFields": PERSON_FIELDS,
         "sources": SOURCES,
-        "pageSize": str(client.page_size),
+        "pageSize": str(page_size),
         "requestSyncToken": "true",
     }
+
+
+@cache
+def _people_path(page_size: int) -> str:
+    return f"/v1/people/me/connections?{urlencode(_people_params(page_size))}"
 
 
 def fetch_page(
@@ -54,13 +75,10 @@ def fetch_page(
 
     Raises `SyncTokenExpired`, `PageTokenRejected`, `AccessTokenRejected`, and what else `faults.judge` knows.
     """
-    params = _people_params(client)
-    if sync_token is not None:
-        params["syncToken"] = sync_token
-    if page_token is not None:
-        params["pageToken"] = page_token
-    answer = _get(client, "/v1/people/me/connections", params, access_token, user_id)
-    return wire.page_of(_checked(answer, page_token=page_token, sync_token=sync_token))
+    tokens = {"syncToken": sync_token, "pageToken": page_token}
+    params = {name: token for name, token in tokens.items() if token is not None}
+    answer = _get(client, _people_path(client.page_size), params, access_token, user_id)
+    return _decoded(_checked(answer, page_token=page_token, sync_token=sync_token), wire.page_of)
 
 
 def fetch_groups(client: PeopleClient, access_token: str, *, user_id: str) -> Groups:
@@ -71,11 +89,9 @@ def fetch_groups(client: PeopleClient, access_token: str, *, user_id: str) -> Gr
     found: dict[str, Group] = {}
     page_tokens: list[str | None] = [None]
     while True:
-        params = {"pageSize": "1000", "groupFields": GROUP_FIELDS}
-        if page_tokens[-1] is not None:
-            params["pageToken"] = page_tokens[-1]
-        answer = _get(client, "/v1/contactGroups", params, access_token, user_id)
-        page, next_token = wire.groups_of(_checked(answer))
+        params = {"pageToken": page_tokens[-1]} if page_tokens[-1] is not None else {}
+        answer = _get(client, GROUPS_PATH, params, access_token, user_id)
+        page, next_token = _decoded(_checked(answer), wire.groups_of)
         found.update((group.resource_name, group) for group in page.groups)
         if next_token is None:
             return Groups(tuple(found.values()), page.sync_token)
@@ -85,7 +101,20 @@ def fetch_groups(client: PeopleClient, access_token: str, *, user_id: str) -> Gr
 
 
 def _get(client: PeopleClient, path: str, params: Mapping[str, str], access_token: str, user_id: str) -> Answer:
-    return get(client.transport, client.base_url + path, params=params, access_token=access_token, user_id=user_id)
+    return get(
+        client.transport,
+        client.base_url + path,
+        params=params,
+        access_token=access_token,
+        user_id=user_id,
+        largest=LARGEST_PAGE,
+    )
+
+
+def _decoded(body: bytes, decode: Callable[[bytes], Decoded]) -> Decoded:
+    """Large pages are decoded one after the other: each takes several times its size meanwhile."""
+    with _decoding if len(body) > LARGE_PAGE else nullcontext():
+        return decode(body)
 
 
 def _checked(answer: Answer, *, page_token: str | None = None, sync_token: str | None = None) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 import re
@@ -15,6 +16,7 @@ ESCAPE = re.compile(  # good: a surrogate pair, or any other escape; else U+0000
 MOST_DIGITS = 300  # what a float, and so any JSON reader, can still tell from infinity
 FOLDED = bytes.maketrans(b".123456789E+", b"0000000000e0")
 LONG_EXPONENT = b"0e000"
+WINDOW, OVERLAP = 64 * 1024, 2 * MOST_DIGITS
 BEFORE_NUMBERS = (b":", b",", b"[")
 
 
@@ -23,9 +25,7 @@ def storable(body: bytes) -> bytes:
 
     Raises `ValueError` for a number that readers of JSON choke on.
     """
-    try:
-        body.decode()
-    except UnicodeDecodeError:
+    if not _is_utf8(body):
         body = body.decode(errors="replace").encode()
     if b"\\" in body and b"\\u" in body and any(sign in body for sign in UNSTORABLE):
         body = ESCAPE.sub(lambda found: found[0] if found["good"] or found["other"] else REPLACEMENT, body)
@@ -34,13 +34,29 @@ def storable(body: bytes) -> bytes:
     return body
 
 
+def _is_utf8(body: bytes) -> bool:
+    """Looked at in windows, as below: in one piece, the text of a page would need twice the memory of its bytes."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for start in range(0, len(body), WINDOW):
+            decoder.decode(body[start : start + WINDOW], final=start + WINDOW >= len(body))
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _may_have_an_oversized_number(body: bytes) -> bool:
     """A quick look that tells nearly all pages from suspicious ones: text can look like a number, too."""
-    folded = body.translate(FOLDED)
-    before = folded.split(LONG_EXPONENT)[:-1]
-    return b"0" * MOST_DIGITS in folded or any(
-        part.rstrip(b"0").rstrip(b"- \t\r\n").endswith(BEFORE_NUMBERS) for part in before
-    )
+    starts = range(0, len(body), WINDOW)
+    return any(_is_suspicious(body[max(0, start - OVERLAP) : start + WINDOW].translate(FOLDED)) for start in starts)
+
+
+def _is_suspicious(folded: bytes) -> bool:
+    """True for a number that is long, or has a long exponent; and for what began before this window."""
+    if b"0" * MOST_DIGITS in folded:
+        return True
+    before = [part.rstrip(b"0").rstrip(b"- \t\r\n") for part in folded.split(LONG_EXPONENT)[:-1]]
+    return any(part.endswith(BEFORE_NUMBERS) for part in before) or before[:1] == [b""]
 
 
 def _number(text: str) -> float:

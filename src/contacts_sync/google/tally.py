@@ -27,9 +27,13 @@ class Tally:
         second = int(self._monotonic())
         with self._lock:
             self.answers[status] += 1
+            if second not in self._by_second:
+                self._forget_before(second - MINUTE_SECONDS)
             self._by_second[second] += 1
-            for old in [one for one in self._by_second if one <= second - MINUTE_SECONDS]:
-                del self._by_second[old]
+
+    def _forget_before(self, last: int) -> None:
+        for old in [one for one in self._by_second if one <= last]:
+            del self._by_second[old]
 
     def waited(self, seconds: float) -> None:
         """A request had to wait for its turn within the quota."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -20,6 +20,10 @@ CONTACT = "CONTACT"
 OWN = ("", CONTACT)
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 LEAP_YEAR = 2024
+LONGEST_KEY = 400  # characters: what PostgreSQL's indexes can hold, beside a user id, in whatever script
+LONGEST_EMAIL = 600  # in a column; the payload has it whole
+
+Key = Annotated[str, msgspec.Meta(max_length=LONGEST_KEY)]
 
 
 class _Struct(msgspec.Struct, rename="camel", frozen=True, gc=False):
@@ -28,7 +32,7 @@ class _Struct(msgspec.Struct, rename="camel", frozen=True, gc=False):
 
 class _Source(_Struct, frozen=True):
     type: str = ""
-    id: str = ""
+    id: Key = ""
     etag: str | None = None
 
 
@@ -56,7 +60,7 @@ class _Name(_Item, frozen=True):
 class _Value(_Item, frozen=True):
     value: str | None = None
     type: str | None = None
-    canonical_form: str | None = None
+    canonical_form: Key | None = None
 
 
 class _Organization(_Item, frozen=True):
@@ -97,7 +101,7 @@ class _Metadata(_Struct, frozen=True):
 class _Person(_Struct, frozen=True):
     """The fields that columns are made of."""
 
-    resource_name: str = ""
+    resource_name: Key = ""
     metadata: _Metadata = _Metadata()
     names: list[_Name] = []
     nicknames: list[_Value] = []
@@ -118,7 +122,7 @@ class _Connections(_Struct, frozen=True):
 
 
 class _ContactGroup(_Struct, frozen=True):
-    resource_name: str = ""
+    resource_name: Key = ""
     name: str = ""
     formatted_name: str = ""
     group_type: str = ""
@@ -349,7 +353,7 @@ def _whole(name: _Name) -> str:
 
 def _emails(found: _Person) -> tuple[Email, ...]:
     own = _own(found.email_addresses) if found.email_addresses else ()
-    return tuple([Email(one.value, one.type, _is_primary(one.metadata)) for one in own if one.value])
+    return tuple([Email(one.value[:LONGEST_EMAIL], one.type, _is_primary(one.metadata)) for one in own if one.value])
 
 
 def _phones(found: _Person) -> tuple[Phone, ...]:

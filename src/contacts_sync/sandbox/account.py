@@ -36,7 +36,7 @@ class Account:
     """One Google account. People go by their resource names, labels also by their display names."""
 
     def __init__(self, email: str, now: Callable[[], datetime], grants: Grants) -> None:
-        digest = hashlib.sha256(email.encode()).hexdigest()
+        digest = hashlib.sha256(email.encode(errors="surrogatepass")).hexdigest()
         self.email = email
         self.sub = f"1{int(digest, 16) % 10**20:020d}"
         self.sync_epoch = 0

@@ -206,4 +206,5 @@ def _claims(account: Account, scopes: tuple[str, ...]) -> dict[str, object]:
 
 
 def _picture(email: str) -> str:
-    return f"https://lh3.googleusercontent.com/a-/{hashlib.sha256(email.encode()).hexdigest()[:32]}=s96-c"
+    digest = hashlib.sha256(email.encode(errors="surrogatepass")).hexdigest()
+    return f"https://lh3.googleusercontent.com/a-/{digest[:32]}=s96-c"

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, func, select, update
+from sqlalchemy import Row, Select, bindparam, delete, func, select, update
 
 from contacts_sync.model import Account, Connection, ConnectionStatus, OwnSchedule, SealedGrant
 from contacts_sync.store import dialect, interval_schedules, tables
+from contacts_sync.store.prepared import Prepared
 from contacts_sync.store.run_queue import cancel
 from contacts_sync.store.states import clear, every_sync_state, sync_state
 from contacts_sync.store.tables import IS_RUNNING, contact_groups, contacts, is_of, oauth_tokens, sync_runs
@@ -39,7 +40,7 @@ table = tables.connections
 KEPT = [table.c[name] for name in Connection.__slots__]
 STATUS = Connection.__slots__.index("status")
 AT_ONCE = 500  # sealed grants in memory
-REPLACED = (
+REPLACING = Prepared(
     update(oauth_tokens)
     .where(
         oauth_tokens.c.user_id == bindparam("of_user"),
@@ -48,7 +49,8 @@ REPLACED = (
     )
     .values(sealed=bindparam("fresh"), version=oauth_tokens.c.version + 1)
 )
-GRANT_OF_USER = select(oauth_tokens).where(oauth_tokens.c.user_id == bindparam("of_user"))
+GRANTS: Select[Any] = select(*oauth_tokens.c, table.c.google_sub).join(table)
+GRANT_OF_USER = Prepared(GRANTS.where(oauth_tokens.c.user_id == bindparam("of_user")))
 
 # -- reading
 
@@ -176,13 +178,13 @@ def needs_reauth(tx: Transaction, user_id: str, reason: str) -> None:
 
 def sealed_grant(tx: Transaction, user_id: str) -> SealedGrant | None:
     """A user's tokens, sealed."""
-    row = tx.execute(GRANT_OF_USER, {"of_user": user_id}).first()
+    row = GRANT_OF_USER.row(tx, of_user=user_id)
     return SealedGrant(*row) if row else None
 
 
 def every_grant(tx: Transaction) -> Iterator[SealedGrant]:
     """Everybody's tokens, sealed, by user id; read as they are taken, as long as the transaction is open."""
-    query = select(oauth_tokens).order_by(oauth_tokens.c.user_id)
+    query = GRANTS.order_by(oauth_tokens.c.user_id)
     with tx.execute(query, execution_options={"yield_per": AT_ONCE}) as rows:  # closed if left early
         for row in rows:
             yield SealedGrant(*row)
@@ -190,8 +192,8 @@ def every_grant(tx: Transaction) -> Iterator[SealedGrant]:
 
 def replace_grant(tx: Transaction, old: SealedGrant, sealed: str) -> bool:
     """Replace exactly the grant that was read before; False if it was replaced or removed meanwhile."""
-    known = {"of_user": old.user_id, "known_version": old.version, "known_sealed": old.sealed, "fresh": sealed}
-    return tx.execute(REPLACED, known).rowcount == 1
+    known = {"of_user": old.user_id, "known_version": old.version, "known_sealed": old.sealed}
+    return REPLACING.change(tx, **known, fresh=sealed) == 1
 
 
 # -- unlinking

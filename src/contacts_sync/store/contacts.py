@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table, bindparam, delete, func, insert, select, update
@@ -24,6 +25,7 @@ from contacts_sync.model import (
 from contacts_sync.store import rows as rows_
 from contacts_sync.store.chunks import chunks
 from contacts_sync.store.contact_rows import ContactRow, entries, listing, search, show
+from contacts_sync.store.prepared import Prepared
 from contacts_sync.store.search_words import search_text
 from contacts_sync.store.tables import (
     contact_emails,
@@ -53,6 +55,7 @@ __all__ = [
     "show",
     "unreadable_counts",
     "worded",
+    "words_of",
 ]
 
 IDENTITY = [contacts.c[name] for name in ("id", "resource_name", "source_id", "etag")]
@@ -61,9 +64,12 @@ PLAIN_VALUES = attrgetter(*PLAIN)
 WRITTEN = (*PLAIN, "synced_at", "search_text")
 NOTHING = GroupChanges()
 NO_LABELS: frozenset[str] = frozenset()
+NO_WORDS: Mapping[str, str] = MappingProxyType({})
 
-GROUPS_OF_USER = select(*(contact_groups.c[name] for name in KnownGroup.__slots__)).where(
-    contact_groups.c.user_id == bindparam("of_user")
+GROUPS_OF_USER = Prepared(
+    select(*(contact_groups.c[name] for name in KnownGroup.__slots__)).where(
+        contact_groups.c.user_id == bindparam("of_user")
+    )
 )
 
 # -- what is known
@@ -76,7 +82,7 @@ def known(
     rows: dict[int, Any] = {}
     for column, values in ((contacts.c.resource_name, resource_names), (contacts.c.source_id, source_ids)):
         if values:
-            query = select(*IDENTITY).where(contacts.c.user_id == user_id, rows_.among(tx, column, values))
+            query = select(*IDENTITY).where(contacts.c.user_id == user_id, rows_.among(column, values))
             rows.update((row[0], row) for row in tx.execute(query).all())
     memberships = _memberships(tx, rows)
     return [KnownContact(id_, row[1], row[2], row[3], memberships.get(id_, NO_LABELS)) for id_, row in rows.items()]
@@ -89,7 +95,7 @@ def _memberships(tx: Transaction, contact_ids: Collection[int]) -> dict[int, fro
     member = contact_group_members.c
     joined = select(member.contact_id, contact_groups.c.resource_name).join(contact_groups)
     found: defaultdict[int, list[str]] = defaultdict(list)
-    for contact_id, name in tx.execute(joined.where(rows_.among(tx, member.contact_id, contact_ids))).all():
+    for contact_id, name in tx.execute(joined.where(rows_.among(member.contact_id, contact_ids))).all():
         found[contact_id].append(name)
     return {contact_id: frozenset(names) for contact_id, names in found.items()}
 
@@ -98,7 +104,7 @@ def known_names(tx: Transaction, user_id: str, names: Collection[str] | None = N
     """The id of each of the user's contacts by resource name, or of those with one of these names."""
     query = select(contacts.c.resource_name, contacts.c.id).where(contacts.c.user_id == user_id)
     if names is not None:
-        query = query.where(rows_.among(tx, contacts.c.resource_name, names))
+        query = query.where(rows_.among(contacts.c.resource_name, names))
     return {row[0]: row[1] for row in tx.execute(query).all()}
 
 
@@ -125,9 +131,21 @@ class Worded:
     of_updates: list[str]
 
 
-def worded(changes: Changes) -> Worded:
-    """Changes ready to be written: cutting texts into words takes longest, and needs no transaction."""
-    return Worded(changes, [_words(one) for one in changes.inserts], [_words(one.person) for one in changes.updates])
+def worded(changes: Changes, known: Mapping[str, str] = NO_WORDS) -> Worded:
+    """Changes ready to be written: cutting texts into words takes long, and needs no transaction.
+
+    `known` is what `words_of` has found for the same page.
+    """
+    return Worded(
+        changes,
+        [known.get(person.resource_name) or _words(person) for person in changes.inserts],
+        [known.get(change.person.resource_name) or _words(change.person) for change in changes.updates],
+    )
+
+
+def words_of(people: Iterable[Person]) -> dict[str, str]:
+    """The `search_text` of each by resource name."""
+    return {person.resource_name: _words(person) for person in people}
 
 
 def _words(person: Person) -> str:
@@ -172,7 +190,7 @@ def _update(tx: Transaction, changes: Collection[ContactUpdate], written: Iterab
 def _step_aside(tx: Transaction, changes: Iterable[ContactUpdate]) -> None:
     """Free the resource names of rows that get another one, so that no two meet under one name on the way."""
     wanted = {change.id: change.person.resource_name for change in changes}
-    query = select(contacts.c.id, contacts.c.resource_name).where(rows_.among(tx, contacts.c.id, wanted))
+    query = select(contacts.c.id, contacts.c.resource_name).where(rows_.among(contacts.c.id, wanted))
     moving = [(f"moving/{id_}", id_) for id_, name in tx.execute(query).all() if name != wanted[id_]]
     rows_.update(tx, contacts, ["resource_name"], moving)
 
@@ -184,7 +202,7 @@ def _insert(
         return {}
     ids = rows_.new_ids(tx, contacts, len(people))
     rows = [(id_, user_id, *row) for id_, row in zip(ids, written, strict=True)]
-    rows_.insert(tx, contacts, ("id", "user_id", *WRITTEN), rows)
+    rows_.insert(tx, contacts, ("id", "user_id", *WRITTEN), rows, large=True)
     return dict(zip(ids, people, strict=True))
 
 
@@ -230,8 +248,7 @@ def unreadable_counts(tx: Transaction, user_id: str | None = None) -> dict[str, 
 
 def known_groups(tx: Transaction, user_id: str) -> list[KnownGroup]:
     """The user's groups."""
-    rows = tx.execute(GROUPS_OF_USER, {"of_user": user_id}).all()
-    return [KnownGroup(row[0], row[1], row[2], row[3]) for row in rows]
+    return [KnownGroup(*row) for row in GROUPS_OF_USER.rows(tx, of_user=user_id)]
 
 
 def apply_groups(tx: Transaction, user_id: str, changes: GroupChanges, now: datetime) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import select as select_
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +17,7 @@ from urllib.parse import quote
 from sqlalchemy import (
     URL,
     BigInteger,
+    Boolean,
     ColumnElement,
     Connection,
     DateTime,
@@ -36,11 +38,12 @@ from sqlalchemy import (
     type_coerce,
 )
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DisconnectionError, OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import QueuePool
-from sqlalchemy.sql.compiler import TypeCompiler
+from sqlalchemy.sql.compiler import SQLCompiler, TypeCompiler
 from sqlalchemy.sql.elements import BindParameter
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
 from contacts_sync.errors import StoreUnusable
@@ -55,19 +58,21 @@ BUSY_TIMEOUT_SECONDS = 10  # a call into SQLite hears no signal: a daemon that s
 CHANNEL = "contacts_sync"  # where PostgreSQL tells other processes that there is something to do
 MIGRATION_LOCK = int.from_bytes(b"contacts")  # the advisory lock of whoever migrates
 
-# What stands before the statements of a transaction. `synchronous` belongs to a connection: FULL is one fsync
-# a commit, NORMAL may lose the latest commits in a power cut, but never the store.
-SQLITE_BEGIN = {
-    "read": ("PRAGMA query_only = ON", "BEGIN"),
-    "write": ("PRAGMA query_only = OFF", "PRAGMA synchronous = NORMAL", "BEGIN IMMEDIATE"),
-    "durable": ("PRAGMA query_only = OFF", "PRAGMA synchronous = FULL", "BEGIN IMMEDIATE"),
+# `synchronous` belongs to a connection: FULL is one fsync a commit, NORMAL may lose the latest commits in a power
+# cut, but never the store.
+SQLITE_PREPARE = {
+    "read": ("PRAGMA query_only = ON",),
+    "write": ("PRAGMA query_only = OFF", "PRAGMA synchronous = NORMAL"),
+    "durable": ("PRAGMA query_only = OFF", "PRAGMA synchronous = FULL"),
 }
+SQLITE_BEGIN = {"read": "BEGIN", "write": "BEGIN IMMEDIATE", "durable": "BEGIN IMMEDIATE"}
 POSTGRESQL_READ = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 POSTGRESQL_SESSION = {
     "timezone": "UTC",
     "lock_timeout": "15s",
     "statement_timeout": "60s",
     "idle_in_transaction_session_timeout": "60s",
+    "gin_pending_list_limit": "32MB",  # words of a big account wait for autovacuum, which files many for less
 }
 POSTGRESQL_CONNECT = {
     "application_name": "contacts-sync",
@@ -79,6 +84,7 @@ POSTGRESQL_CONNECT = {
     "tcp_user_timeout": 30_000,
     "options": " ".join(f"-c {name}={value}" for name, value in POSTGRESQL_SESSION.items()),
 }
+PREPARING = "prepare_threshold"  # the driver's parameter; all that an address may say of it is "none"
 
 # -- engines
 
@@ -90,6 +96,8 @@ def parse_url(address: str) -> URL:
         url = make_url(address)
     except ArgumentError:
         raise StoreUnusable("the store's address is no database URL", hint=hint) from None
+    if url.query.get(PREPARING, "none") != "none":
+        raise StoreUnusable(f"{PREPARING} in the store's address can only be none", hint=hint)
     if url.drivername in ("postgresql", "postgresql+psycopg"):
         return url.set(drivername="postgresql+psycopg")
     if url.drivername != "sqlite" or not url.database or url.database.startswith(("file:", ":")):
@@ -107,19 +115,40 @@ def make_engine(url: URL) -> Engine:
     path = file_of(url)
     if path is not None:
         return sqlite_engine(path)
+    # behind a pooler of transactions, such as PgBouncer, a session's prepared statements are another one's
+    unprepared = {PREPARING: None} if PREPARING in url.query else {}
     try:
-        return create_engine(
-            url,
+        engine = create_engine(
+            url.difference_update_query([PREPARING]),
             hide_parameters=True,
-            pool_pre_ping=True,
             pool_size=5,
             max_overflow=15,
-            connect_args=POSTGRESQL_CONNECT,
+            connect_args=POSTGRESQL_CONNECT | unprepared,
         )
     except ModuleNotFoundError:
         raise StoreUnusable(
             "PostgreSQL needs psycopg, which isn't installed", hint="pip install 'contacts-sync[postgres]'"
         ) from None
+    event.listen(engine, "checkout", _refuse_dead)
+    return engine
+
+
+def _refuse_dead(connection: Any, _record: object, _proxy: object) -> None:
+    """A server that goes away says so, and a connection at rest hears nothing else. To ask each time, as
+    `pool_pre_ping` does, would be a round trip more for every transaction.
+    """
+    try:
+        if connection.closed or _is_readable(connection.fileno()):
+            connection.execute("SELECT 1")
+            connection.rollback()
+    except connection.Error as error:
+        raise DisconnectionError from error
+
+
+def _is_readable(descriptor: int) -> bool:
+    poll = select_.poll()
+    poll.register(descriptor, select_.POLLIN)
+    return bool(poll.poll(0))
 
 
 def sqlite_engine(path: Path) -> Engine:
@@ -144,7 +173,6 @@ def sqlite_engine(path: Path) -> Engine:
         pool_use_lifo=True,
     )
     event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
@@ -157,17 +185,26 @@ def _lower(value: str | None) -> str | None:
     return value.lower() if value is not None else None
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    """Straight to the driver: these are half of what a short transaction says."""
-    driver: Any = connection.connection.dbapi_connection
-    for statement in SQLITE_BEGIN[connection.get_execution_options()["mode"]]:
-        driver.execute(statement)
+def begin(tx: Connection, mode: str) -> None:
+    """Begin a `read`, `write` or `durable` transaction. PostgreSQL's begins with its first statement."""
+    if is_server(tx.dialect):
+        return
+    connection, known = driver(tx), tx.info
+    if known.get("mode") != mode:  # seldom: to say it to each transaction would double what beginning costs
+        for statement in SQLITE_PREPARE[mode]:
+            connection.execute(statement)
+        known["mode"] = mode
+    connection.execute(SQLITE_BEGIN[mode])
 
 
-def options(engine: Engine, mode: str) -> dict[str, Any]:
-    """Execution options of a `read`, `write` or `durable` transaction. A reader sees one instant."""
-    readonly = POSTGRESQL_READ if mode == "read" and is_server(engine.dialect) else {}
-    return {"mode": mode, **readonly}
+def driver(tx: Connection) -> Any:
+    """The driver's own connection: SQLAlchemy's work for a small statement costs ten times the database's."""
+    return tx.connection.dbapi_connection
+
+
+def reading(engine: Engine, path: Path | None) -> Engine:
+    """Connections for readers: of the same pool, or of their own to a file, so that the writer's stays warm."""
+    return engine.execution_options(**POSTGRESQL_READ) if path is None else sqlite_engine(path)
 
 
 def format_sqlite(connection: sqlite3.Connection) -> None:
@@ -372,6 +409,48 @@ def _read_text(value: Any) -> datetime | None:
     if at.tzinfo is None:  # as some were written once
         return at.replace(tzinfo=UTC)
     return at if at.tzinfo is UTC else at.astimezone(UTC)
+
+
+class ListOf(TypeDecorator[Collection[Any]]):
+    """However many values in one parameter, for `one_of`: an array, or JSON."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, item: TypeEngine[Any]) -> None:
+        super().__init__()
+        self.item = item
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """An array on PostgreSQL."""
+        return postgresql_dialect().ARRAY(self.item) if is_server(dialect) else Text()
+
+    def process_bind_param(self, value: Collection[Any] | None, dialect: Dialect) -> Any:
+        """Text and numbers only."""
+        return list(value or ()) if is_server(dialect) else json.dumps(list(value or ()))
+
+
+class one_of(FunctionElement[bool]):  # noqa: N801  (named like the function it is in SQL)
+    """True where the column has one of the values of a `ListOf`."""
+
+    type = Boolean()
+    inherit_cache = True
+
+    def self_group(self, against: object = None) -> one_of:  # noqa: ARG002  (SQLAlchemy's signature)
+        """As it is: SQLAlchemy would compare it with 1 on SQLite, which then uses no index."""
+        return self
+
+
+@compiles(one_of, "postgresql")
+def _any(element: one_of, compiler: SQLCompiler, **more: Any) -> str:
+    column, values = (compiler.process(clause, **more) for clause in element.clauses)
+    return f"{column} = ANY({values})"
+
+
+@compiles(one_of, "sqlite")
+def _in_json(element: one_of, compiler: SQLCompiler, **more: Any) -> str:
+    column, values = (compiler.process(clause, **more) for clause in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({values}))"  # noqa: S608  (names and marks of ours)
 
 
 class JsonText(UserDefinedType[str]):

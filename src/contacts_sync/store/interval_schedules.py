@@ -5,14 +5,15 @@ Locks are taken in one order everywhere: runs, states, connections, then these.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import RowMapping, bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 
 from contacts_sync import intervals
 from contacts_sync.model import Bounds, Counters, IntervalSchedule, Run, Trigger
+from contacts_sync.store.prepared import Prepared
 from contacts_sync.store.tables import interval_schedules as table
 from contacts_sync.store.tables import is_of
 from contacts_sync.store.transactions import Transaction
@@ -20,8 +21,8 @@ from contacts_sync.store.transactions import Transaction
 MINUTE = timedelta(minutes=1)
 MINUTES = ("shortest_minutes", "longest_minutes", "interval_minutes")
 MOVING = ("hourly_until", "slot_at", "next_slot_at", "owed_since")
-ONE = select(table).where(table.c.user_id == bindparam("of_user"))  # made once: every run asks
-ONE_LOCKED = ONE.with_for_update()
+ONE = select(table).where(table.c.user_id == bindparam("of_user"))
+ONE_LOCKED = Prepared(ONE.with_for_update())
 AS_THEY_ARE = ("user_id", "quiet_runs", *MOVING)
 
 # -- reading
@@ -118,18 +119,19 @@ def note_success(tx: Transaction, run: Run, now: datetime) -> None:
 
     The first sync after a connect changes everything, and tells nothing.
     """
-    row = tx.execute(ONE_LOCKED, {"of_user": run.user_id}).mappings().first()
+    row = ONE_LOCKED.row(tx, of_user=run.user_id)
     if row is None:
         return
     changed = run.trigger is not Trigger.CONNECT and run.counters != Counters()
-    after = intervals.succeeded(_schedule(row), now, changed=changed, was_due=run.slot is not None)
+    known = _schedule(dict(zip(table.c.keys(), row, strict=True)))
+    after = intervals.succeeded(known, now, changed=changed, was_due=run.slot is not None)
     tx.execute(update(table).where(table.c.user_id == run.user_id).values(_row(after)))
 
 
 # -- rows
 
 
-def _schedule(row: RowMapping) -> IntervalSchedule:
+def _schedule(row: Mapping[Any, Any]) -> IntervalSchedule:
     shortest, longest, interval = (_span(row[name]) for name in MINUTES)
     return IntervalSchedule(
         bounds=Bounds(shortest, longest) if shortest and longest else None,

@@ -17,12 +17,13 @@ from sqlalchemy import delete, select, update
 from contacts_sync.errors import DaemonRunning, StoreUnavailable
 from contacts_sync.model import Node, Pause
 from contacts_sync.store import dialect, tables
+from contacts_sync.store.prepared import Prepared
 from contacts_sync.store.shared_clock import shared
 from contacts_sync.store.transactions import Database, Transaction, read
 
 LATELY = timedelta(seconds=30)
 PAUSE = [tables.pauses.c[name] for name in Pause.__slots__]
-LIFTING = delete(tables.pauses)
+LIFTING = Prepared(delete(tables.pauses))
 
 # -- who is there
 
@@ -136,7 +137,7 @@ def set_pause(tx: Transaction, trouble: Pause) -> None:
 
 def lift_pause(tx: Transaction) -> None:
     """Let everybody's runs go on."""
-    tx.execute(LIFTING)
+    LIFTING.change(tx)
 
 
 def probe_now(tx: Transaction, now: datetime) -> None:

@@ -11,10 +11,10 @@ from datetime import datetime
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, any_, bindparam, func, select
+from sqlalchemy import ColumnElement, Table, bindparam
 from sqlalchemy.exc import DBAPIError
 
-from contacts_sync.store.dialect import Instant, is_server, postgresql_dialect
+from contacts_sync.store.dialect import Instant, ListOf, is_server, one_of
 from contacts_sync.store.transactions import Transaction
 
 Row = tuple[Any, ...]
@@ -30,22 +30,32 @@ def stamp(tx: Transaction, instant: datetime) -> Any:
 def new_ids(tx: Transaction, table: Table, number: int) -> Sequence[int]:
     """So many ids that no row of the table has, had, or will be given by anybody else."""
     if is_server(tx.dialect):
-        series = "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)"
+        sequence = "SELECT pg_get_serial_sequence(%s, 'id')::regclass AS name OFFSET 0"  # OFFSET: looked up once
+        series = f"SELECT nextval(name) FROM ({sequence}) AS sequence, generate_series(1, %s)"  # noqa: S608  (see above)
         return tx.exec_driver_sql(series, (table.name, number)).scalars().all()
     known = f"SELECT seq FROM sqlite_sequence WHERE name = ? UNION ALL SELECT max(id) FROM {table.name}"  # noqa: S608  (a table of ours)
     last = max(id_ or 0 for id_ in tx.exec_driver_sql(known, (table.name,)).scalars())
     return range(last + 1, last + 1 + number)
 
 
-def insert(tx: Transaction, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:
-    """Insert rows: by COPY, or on SQLite in as few statements as can be."""
+def insert(tx: Transaction, table: Table, columns: Sequence[str], rows: Sequence[Row], *, large: bool = False) -> None:
+    """Insert rows: by COPY, or on SQLite in as few statements as can be.
+
+    Python's other threads work while a statement runs, and between two of them this one would have to wait for its
+    turn. `large` rows are bound value by value; small ones come as one JSON text, which costs less for them.
+    """
     if not rows:
         return
     names = ", ".join(columns)
     if is_server(tx.dialect):
         _copy(tx, f"COPY {table.name} ({names}) FROM STDIN", rows)
         return
-    _execute_at_once(tx, f"INSERT INTO {table.name} ({names}) VALUES ", "", rows)  # noqa: S608  (names of ours)
+    inserting = f"INSERT INTO {table.name} ({names}) "
+    if large:
+        _execute_at_once(tx, inserting + "VALUES ", "", rows)
+    else:
+        cells = ", ".join(f"json_extract(value, '$[{n}]')" for n in range(len(columns)))
+        tx.exec_driver_sql(f"{inserting} SELECT {cells} FROM json_each(?)", (json.dumps(rows),))  # noqa: S608  (names of ours)
 
 
 def update(tx: Transaction, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:
@@ -63,9 +73,7 @@ def update(tx: Transaction, table: Table, columns: Sequence[str], rows: Sequence
 
 
 def _execute_at_once(tx: Transaction, before: str, after: str, rows: Sequence[Row]) -> None:
-    """Few statements, since SQLite's full-text index writes what it has gathered at the end of each, and since Python's
-    other threads can work while one runs: between two of them they would have to wait for their turn.
-    """
+    """SQLite's full-text index writes what it has gathered at the end of every statement: so, few statements."""
     start = 0
     for size in sizes(len(rows), MOST_PARAMETERS // len(rows[0])):
         some = rows[start : start + size]
@@ -100,9 +108,6 @@ def _copy(tx: Transaction, statement: str, rows: Iterable[Row]) -> None:
         raise DBAPIError(statement, None, error, hide_parameters=True) from error
 
 
-def among(tx: Transaction, column: ColumnElement[Any], values: Collection[Any]) -> ColumnElement[bool]:
+def among(column: ColumnElement[Any], values: Collection[Any]) -> ColumnElement[bool]:
     """True where the column has one of these values, however many they are: they make one parameter."""
-    if is_server(tx.dialect):
-        return column == any_(bindparam(None, list(values), type_=postgresql_dialect().ARRAY(column.type)))
-    each = func.json_each(json.dumps(list(values))).table_valued("value")
-    return column.in_(select(each.c.value))
+    return one_of(column, bindparam(None, values, type_=ListOf(column.type)))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, select, true, update
+from sqlalchemy import ColumnElement, Integer, Text, and_, bindparam, case, func, select, true, update
 
 from contacts_sync.errors import RunAbandoned
 from contacts_sync.model import ConnectionStatus, Run, RunKind, RunStatus
 from contacts_sync.store import dialect
 from contacts_sync.store.chunks import chunks
-from contacts_sync.store.dialect import Instant
+from contacts_sync.store.dialect import ID, Instant, ListOf, one_of
+from contacts_sync.store.prepared import Prepared
 from contacts_sync.store.run_rows import end_at, run_of
 from contacts_sync.store.shared_clock import shared
 from contacts_sync.store.states import note_failure
@@ -25,15 +26,47 @@ BACK_IN_THE_QUEUE = {"status": RunStatus.QUEUED, "worker_id": None, "lease_expir
 IS_FULL, IS_NOT_FULL = sync_runs.c.kind == RunKind.FULL, sync_runs.c.kind != RunKind.FULL
 ONE_ATTEMPT_LESS = case((sync_runs.c.attempts > 0, sync_runs.c.attempts - 1), else_=0)
 
+NEXT_PROBE = Prepared(select(pauses.c.next_probe_at))
+IS_DUE = IS_QUEUED & (sync_runs.c.not_before <= bindparam("now", type_=Instant))
+IS_GIVEN = one_of(sync_runs.c.id, bindparam("run_ids", type_=ListOf(ID)))
+KINDS = {"any": true(), "full": IS_FULL, "other": IS_NOT_FULL}
+
+
+def _due(*among: ColumnElement[bool]) -> Prepared:
+    """When due, the ids, and their users' status, of the oldest; locked against other claims where rows can be."""
+    return Prepared(
+        select(sync_runs.c.not_before, sync_runs.c.id, connections.c.status)
+        .outerjoin(connections, connections.c.user_id == sync_runs.c.user_id)
+        .where(IS_DUE, *among)
+        .order_by(sync_runs.c.not_before, sync_runs.c.id)
+        .limit(bindparam("most", type_=Integer))
+        .with_for_update(skip_locked=True, of=sync_runs)
+    )
+
+
+LOOKING = {kind: Prepared(select(sync_runs.c.id).where(IS_DUE, among).limit(1)) for kind, among in KINDS.items()}
+DUE = {kind: _due(among) for kind, among in KINDS.items()}
+DUE_AMONG_GIVEN = {kind: _due(among, IS_GIVEN) for kind, among in KINDS.items()}
+CLAIMING = Prepared(
+    update(sync_runs)
+    .where(one_of(sync_runs.c.id, bindparam("ids", type_=ListOf(ID))), IS_QUEUED)
+    .values(
+        status=RunStatus.RUNNING,
+        worker_id=bindparam("worker", type_=Text),
+        lease_expires_at=bindparam("lease_end", type_=Instant),
+        starts=sync_runs.c.starts + 1,
+        started_at=func.coalesce(sync_runs.c.started_at, bindparam("now", type_=Instant)),
+    )
+    .returning(sync_runs)
+)
+
 
 def is_due(tx: Transaction, now: datetime, *, full_too: bool = True) -> bool:
     """True if `claim` would find a run, or one that isn't full: a look that needs no write transaction."""
-    waiting = tx.execute(select(pauses.c.next_probe_at)).scalar()
-    if waiting is not None and waiting > now:
+    paused = NEXT_PROBE.row(tx)
+    if paused is not None and paused[0] > now:
         return False
-    among = true() if full_too else IS_NOT_FULL
-    due = select(sync_runs.c.id).where(IS_QUEUED, sync_runs.c.not_before <= now, among)
-    return tx.execute(select(due.exists())).scalar_one()
+    return LOOKING["any" if full_too else "other"].row(tx, now=now) is not None
 
 
 def queued(tx: Transaction) -> int:
@@ -63,26 +96,15 @@ def claim(
     While everybody is paused, one run a minute is claimed as a probe. A run whose user isn't connected is
     cancelled.
     """
-    paused = tx.execute(select(pauses.c.next_probe_at)).first() is not None
+    paused = NEXT_PROBE.row(tx) is not None
     if paused and not _take_probe(tx, now):
         return []
     at_most = 1 if paused else limit
     ids = _due_ids(tx, now, at_most, at_most if full_limit is None or paused else full_limit, run_ids)
     if not ids:
         return []
-    claimed = tx.execute(
-        update(sync_runs)
-        .where(sync_runs.c.id.in_(ids), IS_QUEUED)
-        .values(
-            status=RunStatus.RUNNING,
-            worker_id=worker_id,
-            lease_expires_at=shared(tx, now) + lease,
-            starts=sync_runs.c.starts + 1,
-            started_at=func.coalesce(sync_runs.c.started_at, literal(now, Instant())),
-        )
-        .returning(sync_runs)
-    )
-    return sorted((run_of(row) for row in claimed), key=lambda run: (run.not_before, run.id))
+    claimed = CLAIMING.rows(tx, ids=ids, worker=worker_id, lease_end=shared(tx, now) + lease, now=now)
+    return sorted(map(run_of, claimed), key=lambda run: (run.not_before, run.id))
 
 
 def _take_probe(tx: Transaction, now: datetime) -> bool:
@@ -93,43 +115,22 @@ def _take_probe(tx: Transaction, now: datetime) -> bool:
 def _due_ids(tx: Transaction, now: datetime, limit: int, full_limit: int, run_ids: Collection[int] | None) -> list[int]:
     """The oldest come first, but those beyond the ration of full syncs let others pass."""
     if full_limit >= limit:
-        found = _due_among(tx, now, limit, run_ids, true())
+        found = _lock_due(tx, now, "any", limit, run_ids)
     else:
-        full = _due_among(tx, now, full_limit, run_ids, IS_FULL)
-        found = sorted(full + _due_among(tx, now, limit, run_ids, IS_NOT_FULL))[:limit]
+        full = _lock_due(tx, now, "full", full_limit, run_ids)
+        found = sorted(full + _lock_due(tx, now, "other", limit, run_ids))[:limit]
     return [id_ for _, id_ in found]
 
 
-def _due_among(
-    tx: Transaction, now: datetime, limit: int, run_ids: Collection[int] | None, kind: ColumnElement[bool]
+def _lock_due(
+    tx: Transaction, now: datetime, kind: str, limit: int, run_ids: Collection[int] | None
 ) -> list[tuple[datetime, int]]:
-    found: list[tuple[datetime, int]] = []
-    for among in _among(run_ids):
-        found += _lock_due(tx, now, limit - len(found), among & kind)
-        if len(found) >= limit:
-            break
-    return found
-
-
-def _among(run_ids: Collection[int] | None) -> Iterator[ColumnElement[bool]]:
-    if run_ids is None:
-        yield true()
-    else:
-        yield from (sync_runs.c.id.in_(chunk) for chunk in chunks(sorted(run_ids)))
-
-
-def _lock_due(tx: Transaction, now: datetime, limit: int, among: ColumnElement[bool]) -> list[tuple[datetime, int]]:
-    """When due, and the ids, of due runs of connected users, locked against other claims where rows can be."""
-    query = (
-        select(sync_runs.c.not_before, sync_runs.c.id, connections.c.status)
-        .outerjoin(connections, connections.c.user_id == sync_runs.c.user_id)
-        .where(IS_QUEUED, sync_runs.c.not_before <= now, among)
-        .order_by(sync_runs.c.not_before, sync_runs.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True, of=sync_runs)
-    )
+    """When due, and the ids, of due runs of connected users; what is due of others is cancelled."""
     while True:
-        due = tx.execute(query).all()
+        if run_ids is None:
+            due = DUE[kind].rows(tx, now=now, most=limit)
+        else:
+            due = DUE_AMONG_GIVEN[kind].rows(tx, now=now, most=limit, run_ids=run_ids)
         orphans = [id_ for _, id_, status in due if status != ConnectionStatus.CONNECTED]
         if not orphans:
             return [(not_before, id_) for not_before, id_, _ in due]
@@ -138,7 +139,7 @@ def _lock_due(tx: Transaction, now: datetime, limit: int, among: ColumnElement[b
 
 def _cancel_orphans(tx: Transaction, ids: list[int], now: datetime) -> None:
     values = {"status": RunStatus.CANCELLED, "finished_at": now, "error_message": "the user is not connected"}
-    tx.execute(update(sync_runs).where(sync_runs.c.id.in_(ids), IS_QUEUED).values(values))
+    tx.execute(update(sync_runs).where(sync_runs.c.id.in_(ids)).values(values))
 
 
 def renew(tx: Transaction, worker_id: str, now: datetime, lease: timedelta) -> int:

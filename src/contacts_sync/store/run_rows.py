@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, case, delete, literal, select
+from sqlalchemy import ColumnElement, case, delete, literal, select
 
 from contacts_sync.errors import UnknownItem
 from contacts_sync.model import Counters, End, Run, RunKind, RunStatus, Trigger
@@ -16,20 +16,18 @@ from contacts_sync.store.transactions import Transaction
 
 COUNTERS = Counters.__slots__
 COUNTED = slice(sync_runs.c.keys().index(COUNTERS[0]), sync_runs.c.keys().index(COUNTERS[-1]) + 1)
+KINDS, TRIGGERS, STATUSES = ({str(one): one for one in words} for words in (RunKind, Trigger, RunStatus))
 ENDED = sync_runs.c.status.in_((RunStatus.SUCCEEDED, RunStatus.FAILED))
 
 
-def run_of(row: Row[Any]) -> Run:
-    """A row of `sync_runs`, whose columns are in a run's order, as a run."""
+def run_of(row: Sequence[Any]) -> Run:
+    """A row of `sync_runs`, whose columns are in a run's order, as a run. What somebody has written there by hand as
+    its trigger was a manual act.
+    """
     id_, user_id, kind, trigger, status, *more = row[: COUNTED.start]
-    named = [id_, user_id, RunKind(kind), _trigger_of(trigger), RunStatus(status)]
+    named = [id_, user_id, KINDS[kind], TRIGGERS.get(trigger, Trigger.MANUAL), STATUSES[status]]
     values: list[Any] = [*named, *more, Counters(*row[COUNTED]), *row[COUNTED.stop :]]
     return Run(*values)
-
-
-def _trigger_of(value: str) -> Trigger:
-    """Whatever somebody has written there by hand, that was a manual act."""
-    return Trigger(value) if value in set(Trigger) else Trigger.MANUAL
 
 
 def end_at(now: datetime | ColumnElement[datetime]) -> ColumnElement[datetime]:
@@ -74,13 +72,8 @@ def latest_failed(tx: Transaction, user_id: str | None = None) -> dict[str, Run]
 
     Each user's is looked up from the end of the history, which may be long.
     """
-    newest = (
-        select(sync_runs.c.id)
-        .where(sync_runs.c.user_id == connections.c.user_id, ENDED)
-        .order_by(sync_runs.c.id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
+    ended = select(sync_runs.c.id).where(sync_runs.c.user_id == connections.c.user_id, ENDED)
+    newest = ended.order_by(sync_runs.c.id.desc()).limit(1).scalar_subquery()
     of_each = select(newest).select_from(connections).where(is_of(connections, user_id))
     failed = sync_runs.c.id.in_(of_each) & (sync_runs.c.status == RunStatus.FAILED)
     return {run.user_id: run for run in _select(tx, failed)}

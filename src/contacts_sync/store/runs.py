@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Integer, Text, bindparam, delete, func, insert, literal, select, update
-from sqlalchemy.sql.dml import ReturningUpdate
 
 from contacts_sync.errors import LeaseLost
 from contacts_sync.model import Counters, Run, RunKind, RunStatus
 from contacts_sync.store import dialect, interval_schedules, nodes
 from contacts_sync.store.dialect import ID, Instant
+from contacts_sync.store.prepared import Prepared, Row
 from contacts_sync.store.run_claims import (
     BACK_IN_THE_QUEUE,
     ONE_ATTEMPT_LESS,
@@ -92,14 +92,14 @@ OWNED = (
     & IS_RUNNING
 )
 CHANGING = update(sync_runs).where(OWNED)
-HOLDING = CHANGING.values(lease_expires_at=bindparam("lease_end", type_=Instant))
-BEGINNING = CHANGING.values(attempts=sync_runs.c.attempts + 1).returning(sync_runs)
-SUCCEEDING = CHANGING.values(
-    **{name: sync_runs.c[name] + bindparam(f"more_{name}", type_=Integer) for name in COUNTERS},
-    **ENDED,
-    status=RunStatus.SUCCEEDED,
-    finished_at=end_at(bindparam("at", type_=Instant)),
-).returning(sync_runs)
+GROWN = {name: sync_runs.c[name] + bindparam(f"more_{name}", type_=Integer) for name in COUNTERS}
+HOLDING = Prepared(CHANGING.values(**GROWN, lease_expires_at=bindparam("lease_end", type_=Instant)))
+BEGINNING = Prepared(CHANGING.values(attempts=sync_runs.c.attempts + 1))
+SUCCEEDING = Prepared(
+    CHANGING.values(
+        **GROWN, **ENDED, status=RunStatus.SUCCEEDED, finished_at=end_at(bindparam("at", type_=Instant))
+    ).returning(sync_runs)
+)
 
 
 def hold(
@@ -109,15 +109,14 @@ def hold(
 
     Raises `LeaseLost` if the run is no longer this worker's: taken back, cancelled, or its user disconnected.
     """
-    grown = {name: sync_runs.c[name] + getattr(counters, name) for name in COUNTERS if getattr(counters, name)}
-    held = HOLDING.values(grown) if grown else HOLDING
-    if tx.execute(held, {**_owner(run, worker_id), "lease_end": shared(tx, now) + lease}).rowcount == 0:
+    if not HOLDING.change(tx, **_owner(run, worker_id), **_more(counters), lease_end=shared(tx, now) + lease):
         raise _lost(run)
 
 
-def begin_attempt(tx: Transaction, run: Run) -> Run:
+def begin_attempt(tx: Transaction, run: Run) -> None:
     """Count a sync attempt. Raises `LeaseLost`."""
-    return _changed(tx, run, BEGINNING, _owner(run, run.worker_id))
+    if not BEGINNING.change(tx, **_owner(run, run.worker_id)):
+        raise _lost(run)
 
 
 def turn_full(tx: Transaction, run: Run) -> Run:
@@ -140,8 +139,7 @@ def succeed(
 
     `counters` are added to the run's. Raises `LeaseLost`, before anything is written.
     """
-    more = {f"more_{name}": getattr(counters, name) for name in COUNTERS}
-    ended = _changed(tx, run, SUCCEEDING, {**_owner(run, worker_id), **more, "at": now})
+    ended = _still_ours(run, SUCCEEDING.row(tx, **_owner(run, worker_id), **_more(counters), at=now))
     note_success(
         tx,
         ended,
@@ -199,11 +197,11 @@ def put_back(
 
 
 def _change(tx: Transaction, run: Run, worker_id: str | None, values: dict[str, Any]) -> Run:
-    return _changed(tx, run, CHANGING.values(values).returning(sync_runs), _owner(run, worker_id))
+    changing = CHANGING.values(values).returning(sync_runs)
+    return _still_ours(run, tx.execute(changing, _owner(run, worker_id)).first())
 
 
-def _changed(tx: Transaction, run: Run, changing: ReturningUpdate[Any], parameters: dict[str, Any]) -> Run:
-    changed = tx.execute(changing, parameters).first()
+def _still_ours(run: Run, changed: Row | None) -> Run:
     if changed is None:
         raise _lost(run)
     return run_of(changed)
@@ -212,6 +210,10 @@ def _changed(tx: Transaction, run: Run, changing: ReturningUpdate[Any], paramete
 def _owner(run: Run, worker_id: str | None) -> dict[str, Any]:
     """The guard of every UPDATE here; the database is the referee."""
     return {"of_run": run.id, "of_worker": worker_id}
+
+
+def _more(counters: Counters) -> dict[str, int]:
+    return {f"more_{name}": getattr(counters, name) for name in COUNTERS}
 
 
 def _lost(run: Run) -> LeaseLost:

@@ -35,8 +35,8 @@ def is_steady(db: Database, lease: timedelta) -> bool:
 
 def shared(tx: Transaction, now: datetime) -> datetime:
     """Our `now` as the shared clock tells it, by the latest comparison."""
-    ahead: timedelta = tx.get_execution_options()["ahead"]
-    return now + ahead
+    skew: Skew = tx.get_execution_options()["skew"]
+    return now + skew.ahead
 
 
 def asked(tx: Transaction, now: datetime) -> datetime:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Column, Text, Update, bindparam, or_, select, update
+from sqlalchemy import Column, Text, bindparam, or_, select, update
 
 from contacts_sync.model import Run, RunKind, RunStatus, SyncState
 from contacts_sync.store import dialect
 from contacts_sync.store.chunks import chunks
 from contacts_sync.store.dialect import Instant
+from contacts_sync.store.prepared import Prepared
 from contacts_sync.store.tables import is_of, sync_states
 from contacts_sync.store.transactions import Transaction
 
@@ -32,10 +33,10 @@ CLEARED = {
     "consecutive_failures": 0,
 }
 
-OF_USER = select(*KEPT).where(sync_states.c.user_id == bindparam("of_user"))
+OF_USER = Prepared(select(*KEPT).where(sync_states.c.user_id == bindparam("of_user")))
 
 
-def _succeeding(latest: Column[datetime]) -> Update:
+def _succeeding(latest: Column[datetime]) -> Prepared:
     """What a success leaves behind; `latest` is when a run of its kind last succeeded."""
     at = bindparam("at", type_=Instant)
     values = {
@@ -48,7 +49,8 @@ def _succeeding(latest: Column[datetime]) -> Update:
         "consecutive_failures": 0,
         latest.name: at,
     }
-    return update(sync_states).where(sync_states.c.user_id == bindparam("of_user", type_=Text)).values(values)
+    of_user = sync_states.c.user_id == bindparam("of_user", type_=Text)
+    return Prepared(update(sync_states).where(of_user).values(values))
 
 
 SUCCEEDED = {
@@ -59,7 +61,7 @@ SUCCEEDED = {
 
 def sync_state(tx: Transaction, user_id: str) -> SyncState:
     """Where a user's sync stands; an empty state for a user nobody knows."""
-    row = tx.execute(OF_USER, {"of_user": user_id}).first()
+    row = OF_USER.row(tx, of_user=user_id)
     return SyncState(*row) if row else SyncState(user_id)
 
 
@@ -99,8 +101,14 @@ def note_success(
     fingerprint: str,
 ) -> None:
     """A run of this kind has succeeded: the next one starts from these tokens."""
-    tokens = {"contacts": contacts_sync_token, "groups": groups_sync_token, "fingerprint": fingerprint}
-    tx.execute(SUCCEEDED[run.kind], {"of_user": run.user_id, "at": now, **tokens})
+    SUCCEEDED[run.kind].change(
+        tx,
+        of_user=run.user_id,
+        at=now,
+        contacts=contacts_sync_token,
+        groups=groups_sync_token,
+        fingerprint=fingerprint,
+    )
 
 
 def note_failure(tx: Transaction, user_id: str, message: str) -> None:

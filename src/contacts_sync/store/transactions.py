@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,14 +41,20 @@ class Database:
     inode: int | None
     skew: Skew = field(default_factory=Skew, repr=False)
     writer: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    reader: Engine = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """What holds for every transaction is said once: to say it to each costs as much as a small statement."""
+        object.__setattr__(self, "reader", dialect.reading(self.engine, self.path))
+        for engine in (self.engine, self.reader):
+            engine.update_execution_options(skew=self.skew)
 
 
 @contextmanager
 def read(db: Database) -> Iterator[Transaction]:
     """A transaction that sees one instant of the store and can't change it. Raises `StoreUnavailable`."""
-    with translated(), _connected(db, "read") as tx:
+    with translated(db), _begun(db, db.reader, "read") as tx:
         yield tx
-        tx.rollback()
 
 
 @contextmanager
@@ -59,33 +64,34 @@ def write(db: Database, *, durable: bool = False) -> Iterator[Transaction]:
     `durable`: what it commits survives a power cut (PostgreSQL always does so; SQLite's file costs an fsync).
     Raises `StoreUnavailable` if others hold the store for longer than ten seconds, `StoreGone` if it isn't there.
     """
-    with translated(), _turn(db), _connected(db, "durable" if durable else "write") as tx:
+    with translated(db), _turn(db), _begun(db, db.engine, "durable" if durable else "write") as tx:
         yield tx
-        tx.commit()
+        dialect.driver(tx).commit()
 
 
 def close(db: Database) -> None:
     """Close all connections."""
+    db.reader.dispose()
     db.engine.dispose()
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translated(db: Database) -> Iterator[None]:
     """Let no error of the database library out of this room."""
     try:
         yield
     except SQLAlchemyError as error:
         raise trouble.judge(error) from error
-    except sqlite3.Error as error:  # of a statement that went past SQLAlchemy
+    except db.engine.dialect.loaded_dbapi.Error as error:  # of a statement that went past SQLAlchemy
         raise trouble.judge_driver(error) from error
 
 
 @contextmanager
-def _connected(db: Database, mode: str) -> Iterator[Transaction]:
+def _begun(db: Database, engine: Engine, mode: str) -> Iterator[Transaction]:
+    """A transaction that is rolled back at the end, as far as it isn't committed."""
     check_file(db)
-    with db.engine.connect() as connection:
-        tx = connection.execution_options(**dialect.options(db.engine, mode), ahead=db.skew.ahead)
-        tx.begin()
+    with engine.connect() as tx:
+        dialect.begin(tx, mode)
         yield tx
 
 

@@ -32,7 +32,7 @@ WHO_HOLDS_IT = (
     "end its transaction; psql shows it: SELECT pid, usename, application_name, state, xact_start "
     "FROM pg_stat_activity WHERE xact_start IS NOT NULL ORDER BY xact_start"
 )
-POSTGRESQL_LASTING = ("0A", "22", "23", "28", "3D", "42")  # SQLSTATE classes that waiting doesn't heal
+POSTGRESQL_LASTING = ("0A", "22", "23", "28", "3D", "42", "54")  # SQLSTATE classes that waiting doesn't heal
 REFUSED_AT_THE_DOOR = (
     "authentication failed",
     "does not exist",

@@ -46,7 +46,7 @@ class Watch:
             self._connection = None
 
     def _listen(self) -> None:
-        with translated():
+        with translated(self._db):
             connection = self._db.engine.connect()
         connection.detach()
         self._connection = connection

@@ -57,19 +57,17 @@ class Access:
     def _refresh(self) -> None:
         try:
             fresh = grants.refresh(
-                self._desk.transport, self._desk.oauth, self._grant, account=self._account(), now=self._desk.clock()
+                self._desk.transport,
+                self._desk.oauth,
+                self._grant,
+                account=self._sealed.account,
+                now=self._desk.clock(),
             )
         except GrantRejected as refused:
             if not self._take_newer():
                 raise self._explained(refused) from refused
         else:
             self._keep(fresh)
-
-    def _account(self) -> str:
-        """The `sub` of the Google account that this user is connected to."""
-        with read(self._desk.db) as tx:
-            connection = connections.get(tx, self._run.user_id)
-        return connection.google_sub if connection else ""
 
     def _explained(self, refused: GrantRejected) -> GrantRejected:
         with read(self._desk.db) as tx:

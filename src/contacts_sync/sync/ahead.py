@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 
 from contacts_sync.model import Page
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A page, and the words of its people by resource name, where they were cut ahead."""
+
+    page: Page
+    words: Mapping[str, str] = field(default_factory=dict)
 
 
 class ReadAhead:
@@ -16,21 +25,21 @@ class ReadAhead:
     def __init__(self) -> None:
         self._turn = threading.Lock()
 
-    def begin(self, fetch: Callable[[], Page]) -> Future[Page] | None:
+    def begin(self, fetch: Callable[[], Reading]) -> Future[Reading] | None:
         """The page to come, or why it doesn't; None while another run reads ahead."""
         if not self._turn.acquire(blocking=False):
             return None
-        coming: Future[Page] = Future()
+        coming: Future[Reading] = Future()
         context = contextvars.copy_context()  # what the log says belongs to this run
         threading.Thread(target=context.run, args=(self._fetch, fetch, coming), name="ahead", daemon=True).start()
         return coming
 
-    def _fetch(self, fetch: Callable[[], Page], coming: Future[Page]) -> None:
+    def _fetch(self, fetch: Callable[[], Reading], coming: Future[Reading]) -> None:
         try:
-            page = fetch()
+            reading = fetch()
         except BaseException as trouble:  # noqa: BLE001  (whose page it is raises it)
             self._turn.release()
             coming.set_exception(trouble)
         else:
             self._turn.release()
-            coming.set_result(page)
+            coming.set_result(reading)

@@ -33,6 +33,7 @@ from contacts_sync.store import connections, contacts, runs
 from contacts_sync.store.engine import read, write
 from contacts_sync.sync import ending, plan, removal, retry
 from contacts_sync.sync.access import Access
+from contacts_sync.sync.ahead import Reading
 from contacts_sync.sync.desk import Desk, fenced
 from contacts_sync.sync.listing import Listing
 
@@ -85,7 +86,7 @@ class _Claim:
         self._fingerprint = people.request_fingerprint(desk.people)
         self._until = desk.monotonic() + desk.settings.run_deadline.total_seconds()
         self._listing: Listing | None = None
-        self._ahead: tuple[str, Future[Page]] | None = None
+        self._ahead: tuple[str, Future[Reading]] | None = None
         self._known_groups: list[KnownGroup] | None = groups
         self._labels: frozenset[str] | None = None
         self._chased: frozenset[str] = frozenset()
@@ -194,20 +195,26 @@ class _Claim:
                 raise
         return listing
 
-    def _next_page(self, listing: Listing) -> Page:
+    def _next_page(self, listing: Listing) -> Reading:
         """The page that has been read ahead, or else now. A run talks to Google in one thread at a time."""
         ahead, self._ahead = self._ahead, None
         if ahead is not None and ahead[0] == listing.page_token:
             return ahead[1].result()
         if ahead is not None:
             wait([ahead[1]])
-        return self._fetch_page(listing.page_token, listing.sync_token)
+        return Reading(self._fetch_page(listing.page_token, listing.sync_token))
 
-    def _read_ahead(self, page: Page, listing: Listing) -> None:
+    def _begin_next_page(self, page: Page, listing: Listing) -> None:
         page_token = page.next_page_token
         if page_token is not None:
-            coming = self._desk.read_ahead.begin(lambda: self._fetch_page(page_token, listing.sync_token))
+            coming = self._desk.read_ahead.begin(lambda: self._fetch_ahead(page_token, listing.sync_token))
             self._ahead = (page_token, coming) if coming is not None else None
+
+    def _fetch_ahead(self, page_token: str, sync_token: str | None) -> Reading:
+        """In a first listing everybody is new, so that their words can be cut ahead, too."""
+        page = self._fetch_page(page_token, sync_token)
+        is_first = self._state.last_full_sync_at is None
+        return Reading(page, contacts.words_of(plan.people_of(page)) if is_first else {})
 
     def _fetch_page(self, page_token: str | None, sync_token: str | None) -> Page:
         return self._access.call(
@@ -216,14 +223,15 @@ class _Claim:
             )
         )
 
-    def _take_in(self, page: Page, listing: Listing) -> None:
+    def _take_in(self, reading: Reading, listing: Listing) -> None:
+        page = reading.page
         if page.unreadable:
             log.warning("contacts_without_resource_name", count=len(page.unreadable))
         alive = plan.people_of(page)
         labels = self._labels_for(alive)
         planned = self._plan(alive, labels, listing)
-        ready = contacts.worded(planned.changes)
-        self._read_ahead(page, listing)
+        ready = contacts.worded(planned.changes, reading.words)
+        self._begin_next_page(page, listing)
         if planned.changes != NO_CHANGES:
             with fenced(self._desk, self._run, planned.changes.counters) as tx:
                 contacts.apply(tx, self._run.user_id, ready, self._desk.clock())

@@ -30,6 +30,8 @@ PATIENCE_SECONDS = 60
 SETTINGS = {
     "listen_addresses": "",
     "fsync": "off",  # the server's own durability isn't what is tested
+    "full_page_writes": "off",
+    "autovacuum": "off",  # which would look after hundreds of databases in turn, all the time
     "max_connections": "300",
     "shared_buffers": "32MB",
     "timezone": "Asia/Kolkata",  # nothing may lean on the server's zone

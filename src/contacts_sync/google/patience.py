@@ -32,9 +32,11 @@ class _TimedReads(io.RawIOBase):
 
     def readinto(self, buffer: Any, /) -> Any:
         left = self._until - time.monotonic()
+        if left >= self._longest:  # as nearly always: the socket waits that long by itself
+            return self._stream.readinto(buffer)
         if left <= 0:
             raise TimeoutError("the answer took too long to arrive")
-        self._sock.settimeout(min(left, self._longest))
+        self._sock.settimeout(left)
         try:
             return self._stream.readinto(buffer)
         finally:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -91,8 +91,18 @@ def _begun(db: Database, engine: Engine, mode: str) -> Iterator[Transaction]:
     """A transaction that is rolled back at the end, as far as it isn't committed."""
     check_file(db)
     with engine.connect() as tx:
-        dialect.begin(tx, mode)
-        yield tx
+        try:
+            dialect.begin(tx, mode)
+            yield tx
+        except db.engine.dialect.loaded_dbapi.Error as error:
+            _forget_if_lost(tx, error)
+            raise
+
+
+def _forget_if_lost(tx: Transaction, error: Any) -> None:
+    """SQLAlchemy hasn't seen an error of the driver's: it would roll back what is no longer there, and log why not."""
+    if not tx.invalidated and tx.dialect.is_disconnect(error, dialect.driver(tx), None):
+        tx.invalidate(error)
 
 
 @contextmanager

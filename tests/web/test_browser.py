@@ -79,7 +79,9 @@ def test_the_dashboard_fits_any_screen_in_light_and_dark_and_axe_finds_nothing(
     for scheme in ("light", "dark"):
         for wide in (True, False):
             with page_of(browser, site, scheme=scheme, wide=wide) as page:
-                expect(page.locator("h1")).to_contain_text(f"of {users:,} fresh" if users else "Nobody is connected")
+                expect(page.locator("h1")).to_contain_text(
+                    f"of {users:,} fresh" if users else "Nobody is connected", timeout=20_000
+                )
                 assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
                 assert serious(page) == []
                 shot(page, f"dashboard-{users}-{scheme}-{'wide' if wide else 'phone'}")
@@ -113,7 +115,7 @@ def test_what_changes_in_the_store_appears_by_itself(browser: Browser, site: Sit
         with write(site.db) as tx:
             connections.needs_reauth(tx, "alice", "the grant was revoked")
         expect(page.locator("#listing tbody tr")).to_have_count(2, timeout=20_000)
-        expect(page.locator("#wrong")).to_contain_text("contacts-sync connect alice")
+        expect(page.locator("#wrong")).to_contain_text("contacts-sync connect alice", timeout=20_000)
         expect(page.locator("#q")).to_have_value("half a wo")
         expect(page.locator("#pulse")).to_have_attribute("data-state", "live")
 

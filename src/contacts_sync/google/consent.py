@@ -10,7 +10,7 @@ import hmac
 import json
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -132,20 +132,7 @@ def exchange(transport: Transport, client: OAuthClient, consent: Consent, code: 
     revoked) or if no refresh token came; `OperatorTrouble` for a refused client, `PassingTrouble` and its kin.
     """
     try:
-        answer = _ask(
-            transport,
-            client,
-            lambda session: session.fetch_token(
-                _as_https(client.token),
-                code=code,
-                code_verifier=consent.code_verifier,
-                client_secret=client.client_secret,
-                include_client_id=True,
-                timeout=transport.timeouts,
-            ),
-            redirect_uri=consent.redirect_uri,
-            now=now,
-        )
+        answer = _ask_for_tokens(transport, client, consent, code, now)
     except GrantRejected:
         raise ConsentFailed("Google doesn't take the code: it is used or too old", hint="begin again") from None
     grant = grant_of(answer, now, refresh_token="", scopes=SCOPES)
@@ -164,20 +151,22 @@ def _check_consent(transport: Transport, client: OAuthClient, grant: Grant) -> N
         )
 
 
-def _ask(
-    transport: Transport,
-    client: OAuthClient,
-    ask: Callable[[OAuth2Session], Any],
-    *,
-    now: datetime,
-    redirect_uri: str | None = None,
+def _ask_for_tokens(
+    transport: Transport, client: OAuthClient, consent: Consent, code: str, now: datetime
 ) -> dict[str, Any]:
     """Let requests-oauthlib ask the token endpoint, with our pool below and our judgement of the answer."""
     endpoint = _TokenEndpoint(transport.adapter, client.token, now)
-    with OAuth2Session(client.client_id, redirect_uri=redirect_uri) as session:
+    with OAuth2Session(client.client_id, redirect_uri=consent.redirect_uri) as session:
         prepare(session, endpoint, proxy=transport.session.proxies.get("https", ""))
         try:
-            ask(session)
+            session.fetch_token(
+                _as_https(client.token),
+                code=code,
+                code_verifier=consent.code_verifier,
+                client_secret=client.client_secret,
+                include_client_id=True,
+                timeout=transport.timeouts,
+            )
         except TRANSPORT_TROUBLE as trouble:
             raise faults.judge_transport(trouble) from None
         except OAuth2Error as error:

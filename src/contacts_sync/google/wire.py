@@ -138,9 +138,9 @@ class _ContactGroups(_Struct, frozen=True):
 
 # msgspec learns a type at its first use, and takes the process down (a null pointer in 0.22.0, about one time in ten)
 # if several threads come first at once, as workers do after a start. So it learns here, where only one is importing.
-for _learned in (_Connections, _ContactGroups, _ContactGroup):
+for _learned in (_Connections, _ContactGroups):
     msgspec.json.Decoder(_learned)
-PERSON = msgspec.json.Decoder(_Person)
+CONTACT_GROUP, PERSON = msgspec.json.Decoder(_ContactGroup), msgspec.json.Decoder(_Person)
 
 Listing = TypeVar("Listing", _Connections, _ContactGroups)
 Decoded = TypeVar("Decoded", bound=_Struct)
@@ -169,7 +169,7 @@ def page_of(body: bytes) -> Page:
 def groups_of(body: bytes) -> tuple[Groups, str | None]:
     """A page of `contactGroups.list` and the token of the next one. Raises `PassingTrouble`."""
     answer = _listing(body, _ContactGroups)
-    found = [_decoded(bytes(raw), _ContactGroup) for raw in answer.contact_groups or []]
+    found = [_decoded(bytes(raw), CONTACT_GROUP) for raw in answer.contact_groups or []]
     groups = tuple(_group(one) for one in found if one.resource_name and not one.metadata.deleted)
     return Groups(groups, answer.next_sync_token or None), answer.next_page_token or None
 
@@ -184,16 +184,12 @@ def _listing(body: bytes, wanted: type[Listing]) -> Listing:
     return answer
 
 
-def _decoded(raw: bytes, wanted: type[Decoded]) -> Decoded:
+def _decoded(raw: bytes, decoder: msgspec.json.Decoder[Decoded]) -> Decoded:
     """What fits of an object: with unexpected types it loses only the fields that have them."""
     try:
-        return msgspec.json.decode(raw, type=wanted)
+        return decoder.decode(raw)
     except msgspec.ValidationError:
-        return _what_fits(raw, wanted)
-
-
-def _what_fits(raw: bytes, wanted: type[Decoded]) -> Decoded:
-    return _leniently(raw, wanted) or wanted()
+        return _leniently(raw, decoder.type) or decoder.type()
 
 
 def _leniently(raw: bytes | msgspec.Raw, wanted: type[Decoded]) -> Decoded | None:
@@ -240,10 +236,7 @@ def _group(found: _ContactGroup) -> Group:
 
 def _entry(raw: bytes) -> Person | str | None:
     """A person, the resource name of a tombstone (which has no other fields), or None for a nameless item."""
-    try:
-        found = PERSON.decode(raw)
-    except msgspec.ValidationError:
-        found = _what_fits(raw, _Person)
+    found = _decoded(raw, PERSON)
     if not found.resource_name:
         return None
     return found.resource_name if found.metadata.deleted else _person(found, raw)
@@ -352,12 +345,12 @@ def _whole(name: _Name) -> str:
 
 
 def _emails(found: _Person) -> tuple[Email, ...]:
-    own = _own(found.email_addresses) if found.email_addresses else ()
+    own = _own(found.email_addresses)
     return tuple([Email(one.value[:LONGEST_EMAIL], one.type, _is_primary(one.metadata)) for one in own if one.value])
 
 
 def _phones(found: _Person) -> tuple[Phone, ...]:
-    own = _own(found.phone_numbers) if found.phone_numbers else ()
+    own = _own(found.phone_numbers)
     return tuple(
         [Phone(one.value, one.canonical_form, one.type, _is_primary(one.metadata)) for one in own if one.value]
     )

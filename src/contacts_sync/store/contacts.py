@@ -136,11 +136,11 @@ def worded(changes: Changes, known: Mapping[str, str] = NO_WORDS) -> Worded:
 
     `known` is what `words_of` has found for the same page.
     """
-    return Worded(
-        changes,
-        [known.get(person.resource_name) or _words(person) for person in changes.inserts],
-        [known.get(change.person.resource_name) or _words(change.person) for change in changes.updates],
-    )
+
+    def words(person: Person) -> str:
+        return known.get(person.resource_name) or _words(person)
+
+    return Worded(changes, list(map(words, changes.inserts)), [words(change.person) for change in changes.updates])
 
 
 def words_of(people: Iterable[Person]) -> dict[str, str]:
@@ -156,25 +156,17 @@ def _words(person: Person) -> str:
 def apply(tx: Transaction, user_id: str, ready: Worded, now: datetime) -> None:
     """Carry out what one page changes. Resource names may swap; labels that aren't stored are left out."""
     changes, at = ready.changes, rows_.stamp(tx, now)
-    _update(
-        tx,
-        changes.updates,
-        [(*_plain(one.person, at), words) for one, words in zip(changes.updates, ready.of_updates, strict=True)],
-    )
-    inserted = _insert(
-        tx,
-        user_id,
-        changes.inserts,
-        [(*_plain(one, at), words) for one, words in zip(changes.inserts, ready.of_inserts, strict=True)],
-    )
+    _update(tx, changes.updates, _rows([change.person for change in changes.updates], at, ready.of_updates))
+    inserted = _insert(tx, user_id, changes.inserts, _rows(changes.inserts, at, ready.of_inserts))
     _write_values(tx, {change.id: change.person for change in changes.updates} | inserted)
     _delete(tx, contact_group_members, contact_group_members.c.contact_id, changes.members)
     members = {id_: person.memberships for id_, person in inserted.items()} | dict(changes.members)
     _write_members(tx, user_id, members)
 
 
-def _plain(person: Person, at: Any) -> rows_.Row:
-    return (*PLAIN_VALUES(person), at)
+def _rows(people: Iterable[Person], at: Any, words: Iterable[str]) -> list[rows_.Row]:
+    """The values of `WRITTEN`, of each."""
+    return [(*PLAIN_VALUES(person), at, text) for person, text in zip(people, words, strict=True)]
 
 
 def _update(tx: Transaction, changes: Collection[ContactUpdate], written: Iterable[rows_.Row]) -> None:

@@ -15,6 +15,7 @@ import pytest
 from contacts_sync.sandbox import Sandbox
 from contacts_sync.store.engine import close, open_database
 from tests.inside import desk_for, join, rows
+from tests.launcher import Launcher
 from tests.operating import Operator, wait_until
 from tests.postgres import Server
 from tests.proof.conftest import Say
@@ -33,8 +34,8 @@ COMMANDS = (
 
 
 @pytest.fixture
-def operator(tmp_path: Path, google: Sandbox, postgres: Server) -> Operator:
-    return Operator(tmp_path, google, postgres.new_database(), DAEMON__LEASE="30s", DAEMON__HEARTBEAT="2s")
+def operator(tmp_path: Path, google: Sandbox, postgres: Server, launcher: Launcher) -> Operator:
+    return Operator(tmp_path, google, postgres.new_database(), launcher, DAEMON__LEASE="30s", DAEMON__HEARTBEAT="2s")
 
 
 def connect_all(operator: Operator, users: list[str]) -> None:

@@ -22,7 +22,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.getoption("whole"):
         for item in items:
             if item.path.is_relative_to(Path(__file__).parent):
-                item.add_marker(pytest.mark.timeout(PATIENCE_SECONDS))
+                item.add_marker(pytest.mark.timeout(PATIENCE_SECONDS), append=False)
 
 
 @pytest.fixture

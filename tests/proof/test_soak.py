@@ -15,12 +15,13 @@ from contacts_sync.sandbox import Sandbox, faults
 from contacts_sync.sandbox.faults import Fault
 from contacts_sync.store.engine import close, open_database
 from tests.inside import copy_of, desk_for, join, world_of
+from tests.launcher import Launcher
 from tests.operating import Operator
 from tests.postgres import Server, serve
 from tests.proof.conftest import Say
 
-QUICK, WHOLE = (6, 30), (100, 7200)  # users, seconds
-QUICK_LULL, LULL = (1, 8), (3, 38)  # seconds between two restarts of the server, by chance
+QUICK, WHOLE = (6, 180), (100, 7200)  # users, seconds
+LULL = (3, 38)  # seconds between two restarts of the server, by chance
 WARM = 0.1  # the share of the time after which a daemon has met all kinds of weather
 GROWTH_KB = 16 * 1024
 SHARE = 0.05
@@ -37,19 +38,23 @@ def own_server() -> Iterator[Server]:
         yield server
 
 
-def test_after_bad_weather_everybody_converges(
-    own_server: Server, google: Sandbox, tmp_path: Path, whole: bool, say: Say
-) -> None:
+@pytest.fixture
+def operator(tmp_path: Path, google: Sandbox, own_server: Server, launcher: Launcher) -> Operator:
+    quick = {"DAEMON__LEASE": "5s", "SYNC__BACKOFF": "100ms,200ms"}
+    return Operator(tmp_path, google, own_server.new_database(), launcher, **quick)
+
+
+@pytest.mark.timeout(900)
+def test_after_bad_weather_everybody_converges(operator: Operator, own_server: Server, whole: bool, say: Say) -> None:
     number, seconds = WHOLE if whole else QUICK
-    operator = Operator(tmp_path, google, own_server.new_database(), DAEMON__LEASE="5s", SYNC__BACKOFF="100ms,200ms")
     operator.init()
     users = [f"user{n}" for n in range(number)]
     connect_all(operator, users)
     with operator.daemon() as daemon:
-        restarts = weather(operator, own_server, users, seconds * WARM, whole=whole)
+        restarts = weather(operator, own_server, users, seconds * WARM)
         before = sizes(daemon.pid)
-        restarts += weather(operator, own_server, users, seconds * (1 - WARM), whole=whole)
-        google.faults.clear()
+        restarts += weather(operator, own_server, users, seconds * (1 - WARM))
+        operator.google.faults.clear()
         for _ in range(2):  # the first ends what the weather has put off
             operator.run("run-now", "--all")
         after = sizes(daemon.pid)
@@ -75,7 +80,7 @@ def connect_all(operator: Operator, users: list[str]) -> None:
     close(db)
 
 
-def weather(operator: Operator, server: Server, users: list[str], seconds: float, *, whole: bool) -> int:
+def weather(operator: Operator, server: Server, users: list[str], seconds: float) -> int:
     """Faults at Google, changes of contacts and restarts of the server, all by chance; the answer is the restarts."""
     chance, until, restarts = random.Random(seconds), time.monotonic() + seconds, 0
     calm = threading.Event()
@@ -87,7 +92,7 @@ def weather(operator: Operator, server: Server, users: list[str], seconds: float
         account.add_people(1)
         for one in chance.sample(users, k=min(len(users), 4)):
             operator.start("run-now", "--no-wait", one).communicate(timeout=60)  # the store may be away just now
-        calm.wait(chance.uniform(*(LULL if whole else QUICK_LULL)))
+        calm.wait(chance.uniform(*LULL))
         server.restart(chance.choice((signal.SIGINT, signal.SIGQUIT)))
         restarts += 1
     return restarts

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, FromClause, Select, Subquery, Text, and_, 
 from contacts_sync.errors import MassDeletion
 from contacts_sync.model import ConnectionStatus, Run, RunStatus, Schedule
 from contacts_sync.store import dialect
-from contacts_sync.store.dialect import Instant
+from contacts_sync.store.columns import Instant
 from contacts_sync.store.run_rows import run_of
 from contacts_sync.store.tables import connections, interval_schedules, sync_runs, sync_states
 from contacts_sync.store.transactions import Transaction

@@ -14,7 +14,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, bindparam
 from sqlalchemy.exc import DBAPIError
 
-from contacts_sync.store.dialect import Instant, ListOf, is_server, one_of
+from contacts_sync.store.columns import Instant, ListOf, one_of
+from contacts_sync.store.dialect import is_server
 from contacts_sync.store.transactions import Transaction
 
 Row = tuple[Any, ...]

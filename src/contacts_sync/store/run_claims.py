@@ -12,7 +12,7 @@ from contacts_sync.errors import RunAbandoned
 from contacts_sync.model import ConnectionStatus, Run, RunKind, RunStatus
 from contacts_sync.store import dialect
 from contacts_sync.store.chunks import chunks
-from contacts_sync.store.dialect import ID, Instant, ListOf, one_of
+from contacts_sync.store.columns import ID, Instant, ListOf, one_of
 from contacts_sync.store.prepared import Prepared
 from contacts_sync.store.run_rows import end_at, run_of
 from contacts_sync.store.shared_clock import shared

@@ -11,7 +11,7 @@ from sqlalchemy import Integer, Text, bindparam, delete, func, insert, literal, 
 from contacts_sync.errors import LeaseLost
 from contacts_sync.model import Counters, Run, RunKind, RunStatus
 from contacts_sync.store import dialect, interval_schedules, nodes
-from contacts_sync.store.dialect import ID, Instant
+from contacts_sync.store.columns import ID, Instant
 from contacts_sync.store.prepared import Prepared, Row
 from contacts_sync.store.run_claims import (
     BACK_IN_THE_QUEUE,

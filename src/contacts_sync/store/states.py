@@ -10,7 +10,7 @@ from sqlalchemy import Column, Text, bindparam, or_, select, update
 from contacts_sync.model import Run, RunKind, RunStatus, SyncState
 from contacts_sync.store import dialect
 from contacts_sync.store.chunks import chunks
-from contacts_sync.store.dialect import Instant
+from contacts_sync.store.columns import Instant
 from contacts_sync.store.prepared import Prepared
 from contacts_sync.store.tables import is_of, sync_states
 from contacts_sync.store.transactions import Transaction

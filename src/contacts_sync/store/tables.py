@@ -23,7 +23,7 @@ from sqlalchemy import (
     true,
 )
 
-from contacts_sync.store.dialect import CLUSTERED, ID, NEVER_REUSED, Instant, JsonText, partial
+from contacts_sync.store.columns import CLUSTERED, ID, NEVER_REUSED, Instant, JsonText, partial
 from contacts_sync.store.words_index import index_words
 
 PRODUCT = "contacts-sync"

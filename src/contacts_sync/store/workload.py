@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, case, func, literal, select
 
 from contacts_sync.model import RunStatus
 from contacts_sync.store import dialect
-from contacts_sync.store.dialect import Instant
+from contacts_sync.store.columns import Instant
 from contacts_sync.store.tables import IS_ACTIVE, IS_QUEUED, IS_RUNNING, sync_runs
 from contacts_sync.store.transactions import Transaction
 

@@ -18,7 +18,7 @@ from sqlalchemy import (
     text,
 )
 
-from contacts_sync.store.dialect import CLUSTERED, ID, NEVER_REUSED, Instant, JsonText, where
+from contacts_sync.store.columns import CLUSTERED, ID, NEVER_REUSED, Instant, JsonText, where
 
 revision = "0001"
 down_revision = None

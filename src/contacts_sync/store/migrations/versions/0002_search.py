@@ -7,7 +7,7 @@ from collections import defaultdict
 from alembic import op
 from sqlalchemy import Column, Connection, MetaData, Table, Text, bindparam, select, text
 
-from contacts_sync.store.dialect import ID
+from contacts_sync.store.columns import ID
 from contacts_sync.store.search_words import search_text
 from contacts_sync.store.words_index import index_words
 

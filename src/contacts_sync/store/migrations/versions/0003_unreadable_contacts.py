@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import op
 from sqlalchemy import Column, Identity, PrimaryKeyConstraint, Text
 
-from contacts_sync.store.dialect import ID, NEVER_REUSED, Instant
+from contacts_sync.store.columns import ID, NEVER_REUSED, Instant
 
 revision = "0003"
 down_revision = "0002"

@@ -17,7 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-from contacts_sync.store.dialect import ID, NEVER_REUSED, Instant, where
+from contacts_sync.store.columns import ID, NEVER_REUSED, Instant, where
 
 revision = "0005"
 down_revision = "0004"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import op
 from sqlalchemy import CheckConstraint, Column, Integer, PrimaryKeyConstraint, Text, text
 
-from contacts_sync.store.dialect import Instant
+from contacts_sync.store.columns import Instant
 
 revision = "0006"
 down_revision = "0005"

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import sqlite
 
 from contacts_sync.model import Node
 from contacts_sync.store import nodes, tables
-from contacts_sync.store.dialect import Instant
+from contacts_sync.store.columns import Instant
 from contacts_sync.store.engine import Database, read, write
 from tests.store.given import NOW
 

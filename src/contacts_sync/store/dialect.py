@@ -1,4 +1,4 @@
-"""What differs between SQLite and PostgreSQL; for columns see `columns`, for many rows `rows`, for words `words_index`."""
+"""What differs between SQLite and PostgreSQL, but for `columns`, many `rows` at once and the `words_index`."""
 
 from __future__ import annotations
 

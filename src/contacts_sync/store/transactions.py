@@ -55,6 +55,7 @@ def read(db: Database) -> Iterator[Transaction]:
     """A transaction that sees one instant of the store and can't change it. Raises `StoreUnavailable`."""
     with translated(db), _begun(db, db.reader, "read") as tx:
         yield tx
+        dialect.driver(tx).commit()
 
 
 @contextmanager

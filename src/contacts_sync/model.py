@@ -317,13 +317,15 @@ class Person:
 class Page:
     """One page of `people.connections.list`, in Google's order. `gone` are the tombstones' resource names;
     `entries` keeps the order of both, since the last word about a name in a listing is the one that counts.
-    `unreadable` is the JSON text of items that carry no resource name at all.
+    `unreadable` is the JSON text of items that carry no resource name at all. `total` is how many items Google says
+    the whole listing has.
     """
 
     entries: tuple[Person | str, ...]  # a person, or the resource name of a tombstone
     next_page_token: str | None
     next_sync_token: str | None
     unreadable: tuple[str, ...] = ()
+    total: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,9 @@ def test_a_broken_schedule_is_told_with_the_command_that_sets_another() -> None:
     assert "contacts-sync schedule set --cron '0 2 * * *' alice" in str(note(broken="no such time zone"))
 
 
-@pytest.mark.parametrize(("since", "why"), [(NOW, "is deferred by Google's quota"), (None, "waits for its turn")])
+@pytest.mark.parametrize(
+    ("since", "why"), [(NOW, "is deferred by Google's quota or the store"), (None, "waits for its turn")]
+)
 def test_a_run_that_waits_says_until_when(since: datetime | None, why: str) -> None:
     waiting = run(RunStatus.QUEUED, not_before=LATER, deferred_since=since)
     assert note(active=waiting) == f"run 7 {why} and goes on at 2026-03-01T02:05:00Z"

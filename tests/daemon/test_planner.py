@@ -8,6 +8,7 @@ from queue import SimpleQueue
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from contacts_sync.daemon.planner import Planner
 from contacts_sync.daemon.scheduler import Scheduler
@@ -61,6 +62,18 @@ def test_a_slot_becomes_a_run_at_its_instant_and_not_before(alice: Database) -> 
     assert runs_of(alice) == [(f"{at:%Y-%m-%dT%H:%M}[UTC]", "schedule")]
     assert due_at(alice) == at + DAY
     assert claimed(alice, now=at, limit=1), "the user's own minute is spread enough"
+
+
+@pytest.mark.parametrize("nonsense", [-5, 0, 2_000_000_000, "'soon'"])
+def test_an_interval_edited_to_nonsense_is_a_day_and_keeps_nobody_waiting(alice: Database, nonsense: object) -> None:
+    if alice.path is None and isinstance(nonsense, str):
+        pytest.skip("PostgreSQL's columns hold numbers only")
+    with write(alice) as tx:
+        connections.set_schedule(tx, "bob", OwnSchedule(bounds=Bounds(HOUR, 2 * DAY)), now=NOW)
+        tx.execute(text(f"UPDATE interval_schedules SET interval_minutes = {nonsense} WHERE user_id = 'alice'"))
+    assert planner(alice).queue_due(NOW + 40 * DAY) == 2
+    assert schedule(alice).interval == DAY
+    assert NOW + 40 * DAY < due_at(alice) <= NOW + 41 * DAY
 
 
 def test_two_daemons_that_look_at_once_queue_one_run(alice: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from contacts_sync.errors import PassingTrouble
 from contacts_sync.google import wire
 from contacts_sync.model import Email, Group, Person, Phone
 
+TWICE = b'{"connections": [{"resourceName": "people/c1"}], "connections": []}'
 OWN = {"primary": True, "source": {"type": "CONTACT", "id": "28e15ebc8e252761"}}
 
 
@@ -209,11 +210,20 @@ def test_bytes_that_are_no_utf8_are_replaced() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"<html>", b"[]", b'{"connections": [', b'{"a": NaN}', b"\xef\xbb\xbf{}", b"[" * 100_000]
+    "body", [b"", b"<html>", b"[]", b'{"connections": [', b'{"a": NaN}', TWICE, b"\xef\xbb\xbf{}", b"[" * 100_000]
 )
 def test_what_is_no_page_is_passing_trouble(body: bytes) -> None:
     with pytest.raises(PassingTrouble):
         wire.page_of(body)
+
+
+def test_a_contact_may_be_called_like_the_list_that_it_is_in() -> None:
+    assert read(nicknames=[{"value": "connections"}]).nickname == "connections"
+
+
+@pytest.mark.parametrize(("said", "total"), [(12, 12), ("many", None), (None, None), (1.5, None)])
+def test_a_page_says_how_many_there_are(said: object, total: int | None) -> None:
+    assert wire.page_of(json.dumps({"connections": [], "totalItems": said}).encode()).total == total
 
 
 def test_no_cut_of_a_page_is_taken_for_a_page() -> None:

@@ -175,6 +175,7 @@ ANSWERS = (
     Kind("half of an object", respond(200, b'{"connections":[{"resourceName":"people/c1"')),
     Kind("deep JSON", respond(200, b'{"connections":' + b"[" * 200_000 + b"]" * 200_000 + b"}")),
     Kind("a number of 5,000 digits", respond(200, b'{"connections":[{"x":' + b"9" * 5_000 + b"}]}")),
+    Kind("a name twice", respond(200, b'{"connections":[],"contactGroups":[],"connections":[],"contactGroups":[]}')),
     Kind("NaN", respond(200, b'{"connections":[{"x":NaN}]}')),
     Kind("a number past infinity", respond(200, b'{"connections":[{"x":1e999}]}')),
     Kind("a byte order mark", respond(200, b"\xef\xbb\xbf{}")),

@@ -23,6 +23,7 @@ BREAK: dict[str, str] = {
     "a sync token comes from a success": "UPDATE sync_states SET contacts_sync_token = 'x'",
     "nobody is due by crontab and at intervals": "UPDATE connections SET cron = '0 2 * * *'",
     "who is connected and due at intervals has a next slot": "UPDATE interval_schedules SET next_slot_at = NULL",
+    "an interval is some minutes up to 31 days": "UPDATE interval_schedules SET interval_minutes = -5",
     "contacts belong to a user": "UPDATE contacts SET user_id = 'nobody'",
     "a contact has Google's name": "UPDATE contacts SET resource_name = 'moving/1'",
     "a named contact can be found": "UPDATE contacts SET search_text = ''",

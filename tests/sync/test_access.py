@@ -44,6 +44,29 @@ def test_a_refresh_token_that_somebody_else_has_rotated_is_read_again(
     assert rows(desk.db, "SELECT status FROM connections") == [("connected",)]
 
 
+def test_a_token_that_was_renewed_elsewhere_is_not_renewed_again(desk: Desk, google: Sandbox, account: Account) -> None:
+    google.faults.add("groups", faults.at(Stage.REQUEST, lambda: renewed_elsewhere(desk, account)))
+    before = google.count("token")
+    assert sync(desk, "alice").run.status is RunStatus.SUCCEEDED
+    assert google.count("token") == before + 1
+
+
+def test_a_token_that_was_renewed_elsewhere_and_is_refused_too_is_renewed(
+    desk: Desk, google: Sandbox, account: Account
+) -> None:
+    google.faults.add("groups", faults.at(Stage.REQUEST, lambda: renewed_elsewhere(desk, account)))
+    google.faults.add("groups", faults.unauthenticated(), nth=3)
+    before = google.count("token")
+    assert sync(desk, "alice").run.status is RunStatus.SUCCEEDED
+    assert google.count("token") == before + 2
+
+
+def renewed_elsewhere(desk: Desk, account: Account) -> None:
+    """The token that is on its way dies, and somebody stores another one."""
+    account.expire_access_tokens()
+    try_grant(desk, "alice")
+
+
 def test_what_a_refresh_brings_is_not_kept_if_the_user_was_disconnected_meanwhile(
     desk: Desk, google: Sandbox, account: Account
 ) -> None:

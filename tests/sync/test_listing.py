@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from contacts_sync.errors import PassingTrouble
@@ -34,6 +36,30 @@ def test_the_last_word_about_a_name_counts_across_pages() -> None:
     listing.note(page("-a", "b", to="2"), {}, ())
     listing.note(page("a", "-b"), {}, ())
     assert (listing.seen, listing.tombstones) == ({"a"}, {"b"})
+
+
+def counted(total: int, *names: str, to: str | None = None) -> Page:
+    return replace(page(*names, to=to), total=total)
+
+
+def test_a_full_listing_is_short_if_fewer_come_than_google_says_there_are() -> None:
+    listing = Listing(sync_token=None)
+    listing.note(counted(4, "a", "b", to="2"), {}, ())
+    listing.note(counted(4, "c"), {}, ())
+    assert (listing.listed, listing.short) == (3, True)
+
+
+def test_a_listing_is_not_short_if_somebody_was_deleted_meanwhile() -> None:
+    listing = Listing(sync_token=None)
+    listing.note(counted(3, "a", to="2"), {}, ())
+    listing.note(counted(2, "c"), {}, ())
+    assert not listing.short
+
+
+def test_of_an_incremental_listing_nobody_knows_how_long_it_is() -> None:
+    listing = Listing(sync_token="t")
+    listing.note(counted(100, "a"), {}, ())
+    assert not listing.short
 
 
 def test_a_repeated_page_token_is_stopped() -> None:

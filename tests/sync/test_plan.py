@@ -102,6 +102,13 @@ def test_doubt_falls_on_rows_without_etag_and_on_all_after_a_new_request_shape()
     assert plan.doubtful(known, people, trust_etags=False) == [1, 2, 3, 4]
 
 
+def test_another_etag_alone_is_written_but_counts_as_no_change() -> None:
+    same = person("p1", etag="e2")
+    assert plan.doubtful([row(1, "p1")], [same], trust_etags=True) == [1]
+    page = planned([row(1, "p1")], [same], stored={1: person("p1").payload})
+    assert page.changes.updates == (ContactUpdate(1, same, counts=False),)
+
+
 def test_etags_are_no_content() -> None:
     assert plan.same_content('{"etag": "1", "names": []}', '{"names": [], "etag": "2", "metadata": {}}')
     assert not plan.same_content('{"names": []}', '{"names": [{}]}')

@@ -80,6 +80,12 @@ def test_a_wait_ends_at_once_when_the_process_stops() -> None:
 
 
 def test_deferrals_grow_from_a_minute_to_a_quarter_of_an_hour_unless_google_says_how_long() -> None:
-    minutes = [retry.deferral(n, None) / timedelta(minutes=1) for n in range(6)]
-    assert minutes == [1, 2, 4, 8, 15, 15]
-    assert retry.deferral(3, timedelta(seconds=90)) == timedelta(seconds=90)
+    for turn, minutes in enumerate([1, 2, 4, 8, 15, 15]):
+        assert minutes <= retry.deferral("dora", turn, None) / timedelta(minutes=1) <= 1.25 * minutes
+    assert retry.deferral("dora", 3, timedelta(seconds=90)) == timedelta(seconds=90)
+
+
+def test_who_met_the_quota_together_does_not_meet_it_together_again() -> None:
+    waits = {retry.deferral(f"user{n}", 0, None).total_seconds() for n in range(100)}
+    assert 60 <= min(waits) < 62
+    assert 73 < max(waits) <= 75

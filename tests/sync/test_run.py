@@ -29,6 +29,11 @@ def _emptied(page: dict[str, object]) -> None:
     page["nextSyncToken"] = "t"
 
 
+def _renew_etags(page: dict[str, object]) -> None:
+    for person in page["connections"]:  # type: ignore[attr-defined]  # JSON
+        person["etag"] = person["metadata"]["sources"][0]["etag"] = "renewed"
+
+
 def contact_counts(outcome: Outcome) -> tuple[int, int, int]:
     counters = outcome.run.counters
     return counters.contacts_imported, counters.contacts_updated, counters.contacts_deleted
@@ -330,6 +335,23 @@ def test_a_mass_deletion_that_a_second_listing_denies_is_not_believed(
     outcome = sync(desk, "alice", full=True)
     assert (outcome.run.status, contact_counts(outcome)) == (RunStatus.SUCCEEDED, (0, 0, 0))
     assert equal(desk, google)
+
+
+def test_who_was_counted_and_not_listed_is_not_removed(desk: Desk, google: Sandbox, account: Account) -> None:
+    account.add_people(8)
+    sync(desk, "alice")
+    google.faults.add("people", faults.edited(lambda page: page["connections"].pop()))
+    outcome = sync(desk, "alice", full=True)
+    assert (outcome.run.status, contact_counts(outcome)) == (RunStatus.SUCCEEDED, (0, 0, 0))
+    assert equal(desk, google)
+
+
+def test_new_etags_of_the_same_contacts_count_as_no_change(desk: Desk, google: Sandbox, account: Account) -> None:
+    account.add_people(8)
+    sync(desk, "alice")
+    google.faults.add("people", faults.edited(_renew_etags), times=None)
+    assert contact_counts(sync(desk, "alice", full=True)) == (0, 0, 0)
+    assert {etag for (etag,) in rows(desk.db, "SELECT etag FROM contacts")} == {"renewed"}
 
 
 def test_a_listing_without_a_sync_token_succeeds_and_is_full_again_next_time(desk: Desk, google: Sandbox) -> None:

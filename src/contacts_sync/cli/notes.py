@@ -60,7 +60,7 @@ def _waits(active: Run, user: str, *, daemon: bool, now: datetime) -> str | None
     if active.status is not RunStatus.QUEUED:
         return None
     if active.not_before > now:
-        why = "is deferred by Google's quota" if active.deferred_since else "waits for its turn"
+        why = "is deferred by Google's quota or the store" if active.deferred_since else "waits for its turn"
         return f"run {active.id} {why} and goes on at {instant(active.not_before)}"
     if daemon:
         return None

@@ -95,7 +95,7 @@ def _store(config: Config) -> Iterator[Database]:
         with nodes.hold_store(db):
             with read(db) as tx:
                 fsck.refuse_damaged(tx)
-            _warn_if_open_to_others(db)
+            _warn_of_rights(db)
             yield db
     finally:
         close(db)
@@ -116,10 +116,15 @@ def _shown(config: Config, loop: Loop, desk: Desk) -> Iterator[None]:
         yield
 
 
-def _warn_if_open_to_others(db: Database) -> None:
-    open_to = file.open_to_others(db.path) if db.path else ""
-    if open_to:
+def _warn_of_rights(db: Database) -> None:
+    """A store that others can read, or whose owner may not reach what root makes beside it."""
+    if db.path is None:
+        return
+    if open_to := file.open_to_others(db.path):
         log.warning("store_open_to_others", mode=open_to, hint=f"chmod 600 {db.path}*")
+    owner = db.path.stat().st_uid
+    if os.geteuid() == 0 and owner != 0:
+        log.warning("runs_as_root", owner_of_the_store=owner, hint="run the daemon as the user whose store it is")
 
 
 @contextmanager

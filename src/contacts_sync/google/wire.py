@@ -6,6 +6,7 @@ values stay in the payload, and a person whose fields have unexpected types lose
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import date
 from typing import Annotated, Any, TypeVar, get_args, get_origin
@@ -116,6 +117,7 @@ class _Person(_Struct, frozen=True):
 
 class _Connections(_Struct, frozen=True):
     connections: list[msgspec.Raw] | None = None
+    total_items: Any = None
     next_page_token: str | None = None
     next_sync_token: str | None = None
     error: msgspec.Raw | None = None
@@ -149,7 +151,7 @@ Item = TypeVar("Item", bound=_Item)
 
 def page_of(body: bytes) -> Page:
     """A page of `people.connections.list`. Raises `PassingTrouble` for what is no such page."""
-    answer = _listing(body, _Connections)
+    answer = _listing(body, _Connections, b'"connections"')
     entries: list[Person | str] = []
     unreadable: list[str] = []
     for raw in answer.connections or []:
@@ -163,25 +165,34 @@ def page_of(body: bytes) -> Page:
         next_page_token=answer.next_page_token or None,
         next_sync_token=answer.next_sync_token or None,
         unreadable=tuple(unreadable),
+        total=answer.total_items if isinstance(answer.total_items, int) else None,
     )
 
 
 def groups_of(body: bytes) -> tuple[Groups, str | None]:
     """A page of `contactGroups.list` and the token of the next one. Raises `PassingTrouble`."""
-    answer = _listing(body, _ContactGroups)
+    answer = _listing(body, _ContactGroups, b'"contactGroups"')
     found = [_decoded(bytes(raw), CONTACT_GROUP) for raw in answer.contact_groups or []]
     groups = tuple(_group(one) for one in found if one.resource_name and not one.metadata.deleted)
     return Groups(groups, answer.next_sync_token or None), answer.next_page_token or None
 
 
-def _listing(body: bytes, wanted: type[Listing]) -> Listing:
+def _listing(body: bytes, wanted: type[Listing], key: bytes) -> Listing:
     try:
+        if body.count(key) > 1:  # else, as nearly always, it can't be there twice
+            json.loads(body, object_pairs_hook=_each_once)
         answer = msgspec.json.decode(storable(body), type=wanted)
     except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
         raise PassingTrouble(f"Google's answer is not the JSON expected ({type(error).__name__})") from None
     if answer.error is not None:
         raise PassingTrouble("Google's answer is an error that says it is none (HTTP 200)")
     return answer
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> None:
+    """Which of two lists under one name counts is anybody's guess (RFC 8259 section 4), and the other would be lost."""
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a name occurs twice in an object")
 
 
 def _decoded(raw: bytes, decoder: msgspec.json.Decoder[Decoded]) -> Decoded:

@@ -62,7 +62,7 @@ POSTGRESQL_READ = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": 
 POSTGRESQL_SESSION = {
     "timezone": "UTC",
     "lock_timeout": "15s",
-    "statement_timeout": "60s",
+    "statement_timeout": "30s",
     "idle_in_transaction_session_timeout": "60s",
     "gin_pending_list_limit": "32MB",  # words of a big account wait for autovacuum, which files many for less
 }
@@ -70,8 +70,8 @@ POSTGRESQL_CONNECT = {
     "application_name": "contacts-sync",
     "client_encoding": "utf8",  # or a database in SQL_ASCII answers in bytes, before it can be refused
     "connect_timeout": 10,
-    "keepalives_idle": 30,  # and three probes unanswered: a peer that is gone is noticed within a minute
-    "keepalives_interval": 10,
+    "keepalives_idle": 15,  # and three probes unanswered: a peer that is gone is noticed within half a minute
+    "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
     "options": " ".join(f"-c {name}={value}" for name, value in POSTGRESQL_SESSION.items()),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Table, and_, exists, func, or_, select
 
+from contacts_sync import intervals
 from contacts_sync.errors import StoreUnusable
 from contacts_sync.model import ConnectionStatus, RunStatus
 from contacts_sync.store import dialect, trouble
@@ -92,6 +93,9 @@ def _schedule_rules(linked: ColumnElement[bool]) -> Iterator[tuple[str, Count, s
     stopped = exists().where(mine, interval_schedules.c.next_slot_at.is_(None))
     twice = connections.c.cron.is_not(None) & at_intervals
     yield "nobody is due by crontab and at intervals", _count(connections, twice), RESCHEDULE
+    minutes = interval_schedules.c.interval_minutes
+    nonsense = minutes.is_not(None) & ~minutes.between(1, intervals.LONGEST // timedelta(minutes=1))
+    yield "an interval is some minutes up to 31 days", _count(interval_schedules, nonsense), RESCHEDULE
     never = linked & at_intervals & stopped
     yield "who is connected and due at intervals has a next slot", _count(connections, never), RESCHEDULE
 

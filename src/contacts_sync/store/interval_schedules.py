@@ -146,5 +146,13 @@ def _row(schedule: IntervalSchedule) -> dict[str, Any]:
     return dict(zip(MINUTES, minutes, strict=True)) | {name: getattr(schedule, name) for name in AS_THEY_ARE}
 
 
-def _span(minutes: int | None) -> timedelta | None:
-    return MINUTE * minutes if minutes else None
+def _span(minutes: Any) -> timedelta | None:
+    """What somebody has edited to nonsense becomes a day, until the user's next success writes it down."""
+    if minutes is None:
+        return None
+    return MINUTE * minutes if is_interval(minutes) else intervals.FIRST_INTERVAL
+
+
+def is_interval(minutes: Any) -> bool:
+    """True for whole minutes up to the longest interval there is."""
+    return isinstance(minutes, int) and 0 < minutes <= intervals.LONGEST // MINUTE

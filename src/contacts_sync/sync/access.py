@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
@@ -37,7 +38,8 @@ class Access:
         self._grant = self._open(self._sealed)
 
     def call(self, request: Callable[[str], Answer]) -> Answer:
-        """Answer of `request(access_token)`: a 401 leads to one refresh and the same request again.
+        """Answer of `request(access_token)`: a 401 leads to the same request with the token that somebody else has
+        stored meanwhile, else, or if that is refused too, to one refresh and the same request again.
 
         Raises `GrantRejected` if the fresh token is refused too.
         """
@@ -46,7 +48,11 @@ class Access:
         try:
             return request(self._grant.access_token)
         except AccessTokenRejected:
-            self._refresh()
+            refreshed_elsewhere = self._take_newer()
+        if refreshed_elsewhere:
+            with suppress(AccessTokenRejected):
+                return request(self._grant.access_token)
+        self._refresh()
         try:
             return request(self._grant.access_token)
         except AccessTokenRejected as error:

@@ -84,7 +84,7 @@ def _defer(tx: Transaction, run: Run, error: Exception, desk: Desk) -> None:
     if run.deferred_since is not None and now - run.deferred_since > retry.GIVE_UP_DEFERRING_AFTER:
         _fail(tx, run, error, desk)
         return
-    wait = retry.deferral(run.deferrals, getattr(error, "retry_after", None))
+    wait = retry.deferral(run.user_id, run.deferrals, getattr(error, "retry_after", None))
     runs.put_back(tx, run, desk.worker_id, now, not_before=now + wait, deferred=True)
 
 

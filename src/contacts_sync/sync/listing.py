@@ -16,7 +16,8 @@ class Listing:
     """Progress of a reading; survives the attempts of a run, so that one goes on from the page it had reached.
 
     With a `sync_token` it is incremental: only changes and tombstones come. `seen` are the resource names shown
-    alive, `owners` the rows they belong to, `tombstones` the names that have gone, `unreadable` what has no name.
+    alive, `owners` the rows they belong to, `tombstones` the names that have gone, `unreadable` what has no name,
+    `total` how many Google says there are (the least that a page has said: somebody may delete meanwhile).
     """
 
     sync_token: str | None
@@ -29,6 +30,17 @@ class Listing:
     tombstones: set[str] = field(default_factory=set)
     page_tokens: set[str] = field(default_factory=set)
     unreadable: list[str] = field(default_factory=list)
+    total: int | None = None
+
+    @property
+    def listed(self) -> int:
+        """How many items have come."""
+        return len(self.seen) + len(self.tombstones) + len(self.unreadable)
+
+    @property
+    def short(self) -> bool:
+        """True if fewer have come than Google says there are: who is missing hasn't necessarily gone."""
+        return self.full and self.total is not None and self.listed < self.total
 
     @property
     def full(self) -> bool:
@@ -41,6 +53,8 @@ class Listing:
         Raises `PassingTrouble` for a pager that would never end.
         """
         self.unreadable += page.unreadable
+        if page.total is not None:
+            self.total = page.total if self.total is None else min(self.total, page.total)
         for entry in page.entries:
             self._note_entry(entry)
         self.owners.update(owners)

@@ -60,13 +60,17 @@ def sources_of(people: Iterable[Person]) -> set[str]:
 
 
 def doubtful(known: Iterable[KnownContact], people: Iterable[Person], *, trust_etags: bool) -> list[int]:
-    """Rows whose etag can't tell whether they changed, so that their stored payloads must be compared.
+    """Rows whose etag can't tell that they are the same, so that their stored payloads must be compared.
 
-    That is so after a disconnect (which clears etags), for sources without an etag, and for everybody when the
-    request's shape has changed.
+    That is so where the etag is another one (Google renews them at will), after a disconnect (which clears them),
+    for sources without an etag, and for everybody when the request's shape has changed.
     """
-    without = {person.resource_name for person in people if person.etag is None}
-    return [row.id for row in known if not trust_etags or row.etag is None or row.resource_name in without]
+    fresh = {person.resource_name: person.etag for person in people}
+    return [
+        row.id
+        for row in known
+        if not trust_etags or row.etag is None or fresh.get(row.resource_name, row.etag) != row.etag
+    ]
 
 
 def plan_page(

@@ -12,8 +12,10 @@ from contacts_sync.sync.listing import Listing
 
 
 def gone_after(desk: Desk, run: Run, listing: Listing) -> frozenset[int]:
-    """The contact ids that a complete listing removes; whoever is missing may be among those that can't be read."""
-    full = listing.full and not listing.unreadable
+    """The contact ids that a complete listing removes; whoever is missing may be among those that can't be read, or
+    that Google has counted and not listed.
+    """
+    full = listing.full and not listing.unreadable and not listing.short
     if not full and not listing.tombstones:
         return frozenset()
     with read(desk.db) as tx:

@@ -12,6 +12,7 @@ from tenacity.nap import sleep_using_event
 
 from contacts_sync import logs
 from contacts_sync.errors import Remedy, StoreUnavailable, SyncError
+from contacts_sync.timetable import stable_hash
 
 Result = TypeVar("Result")
 
@@ -58,10 +59,12 @@ def wait_seconds(failed: int, backoff: Sequence[timedelta], error: BaseException
     return max(planned, asked).total_seconds()
 
 
-def deferral(deferrals: int, retry_after: timedelta | None) -> timedelta:
-    """How long a run over quota waits: what Google asks, else a minute, doubling up to a quarter of an hour."""
+def deferral(user_id: str, deferrals: int, retry_after: timedelta | None) -> timedelta:
+    """How long a run over quota waits: what Google asks, else a minute, doubling up to a quarter of an hour, and up to
+    a quarter more, by user and turn: who met the quota together shall not meet it together again.
+    """
     growing = min(FIRST_DEFERRAL * 2 ** min(deferrals, 10), LONGEST_DEFERRAL)
-    return retry_after or growing
+    return retry_after or growing + growing * (stable_hash(user_id, f"deferral {deferrals}") % 1000) / 4000
 
 
 def _error(state: RetryCallState) -> BaseException | None:

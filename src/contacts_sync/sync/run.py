@@ -267,6 +267,7 @@ class _Claim:
 
         While Google lists what can't be read no token moves on: the next run asks for everything again.
         """
+        _warn_of_gaps(listing)
         now = self._desk.clock()
         labels = GroupChanges(removals=self._vanished_labels)
         with write(self._desk.db) as tx:
@@ -285,3 +286,12 @@ class _Claim:
             if listing.full or listing.unreadable:
                 contacts.keep_unreadable(tx, self._run.user_id, listing.unreadable, now)
         return ended
+
+
+def _warn_of_gaps(listing: Listing) -> None:
+    """What a complete listing lacks."""
+    if listing.short:
+        hint = "who is missing was not removed: Google may have counted wrongly, or not listed everybody"
+        log.warning("fewer_contacts_than_counted", listed=listing.listed, counted=listing.total, hint=hint)
+    if listing.next_sync_token is None:
+        log.warning("no_sync_token", hint="the next run asks for everything again")

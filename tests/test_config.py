@@ -112,7 +112,14 @@ def test_all_problems_come_at_once_with_file_key_value_and_what_was_expected(tmp
         ('[web]\nlisten = "0.0.0.0:8787"\n', "expected web.password_file too"),
         ('[web]\nhosts = ["http://x"]\n', "a list of host names"),
         ('[health]\nfresh_within = "0s"\n', "from 1m to 90d"),
+        ('[sync]\nworkers = "16"\n', "a whole number"),
+        ('[sync]\nmass_delete_share = "0.5"\n', "a number from 0 to 1"),
+        ('[sync]\nbackoff = "1s, 3s"\n', "a list of durations"),
+        ('[schedule]\ncatch_up = "true"\n', "true or false"),
+        ('[hooks]\non_failure = "tell me"\n', "a list of words"),
+        ('[database]\nurl = "mysql://x"\n', '"sqlite:////path/to/file.db"'),
         ("workers = 3\n", "unknown key 'workers'"),
+        ("[database_x]\n", "unknown key 'database_x'"),
         ("[nonsense]\n[nonsense.more]\na = 1\n", "unknown key"),
     ],
 )
@@ -153,6 +160,33 @@ def test_a_file_that_everybody_may_write_to_is_refused(tmp_path: Path) -> None:
 def test_an_unknown_variable_is_a_problem_but_others_of_the_product_are_not() -> None:
     assert "CONTACTS_SYNC_SYNC__WORKRS" in problems(None, CONTACTS_SYNC_SYNC__WORKRS="1")[0]
     config.load(None, environ={"CONTACTS_SYNC_TEST_PG_BIN": "/x"})
+
+
+def test_a_variable_with_too_few_underscores_is_a_problem() -> None:
+    (said,) = problems(None, CONTACTS_SYNC_DATABASE_URL="sqlite:////x")
+    assert "did you mean 'CONTACTS_SYNC_DATABASE__URL'?" in said
+
+
+def test_an_empty_table_that_is_known_is_none(tmp_path: Path) -> None:
+    assert config.load(written(tmp_path, "[google.endpoints]\n[sync]\n"), environ={}).sync.workers == 16
+
+
+def test_in_the_environment_everything_is_text() -> None:
+    texts = {
+        "SYNC__WORKERS": "3",
+        "SYNC__BACKOFF": "1s, 3s",
+        "SCHEDULE__CATCH_UP": "false",
+        "HOOKS__ON_CHANGE": "a 'b c'",
+    }
+    loaded = config.load(None, environ={f"CONTACTS_SYNC_{name}": text for name, text in texts.items()})
+    assert (loaded.sync.workers, loaded.sync.backoff) == (3, (timedelta(seconds=1), timedelta(seconds=3)))
+    assert (loaded.schedule.catch_up, loaded.hooks.on_change) == (False, ("a", "b c"))
+    assert type(config.load(None, environ={"CONTACTS_SYNC_GOOGLE__CLIENT_ID": "x"}).google.client_id) is str
+
+
+def test_who_lives_says_so_three_times_a_lease(tmp_path: Path) -> None:
+    daemon = config.load(written(tmp_path, '[daemon]\nlease = "6s"\nheartbeat = "10s"\n'), environ={}).daemon
+    assert daemon.heartbeat == timedelta(seconds=2)
 
 
 def test_a_secret_is_never_shown(tmp_path: Path) -> None:

@@ -96,6 +96,13 @@ def test_what_is_no_cron_expression_is_refused(cron: str) -> None:
         compile_schedule(cron, "UTC")
 
 
+@pytest.mark.parametrize("cron", ["0 2 31 2 *", "0 0 30 2 *", "0 0 31 4,6 *"])
+def test_an_expression_that_never_fires_is_told_so(cron: str) -> None:
+    with pytest.raises(InvalidUsage, match="never fires") as caught:
+        compile_schedule(cron, "UTC")
+    assert caught.value.hint
+
+
 def test_what_is_wrong_with_an_expression_is_told() -> None:
     with pytest.raises(InvalidUsage) as caught:
         compile_schedule("0 2 * *", "UTC")

@@ -127,7 +127,7 @@ def test_beside_the_credentials_a_key_file_open_to_others_is_refused(
 def test_an_empty_or_malformed_key_file_is_a_clear_error(tmp_path: Path, content: str, message: str) -> None:
     with pytest.raises(KeyProblem) as caught:
         keys(tmp_path, content)
-    assert (str(caught.value), caught.value.hint) == (message.format(tmp_path / "key"), vault.MAKE_ONE)
+    assert (str(caught.value), caught.value.hint) == (message.format(tmp_path / "key"), vault.MEND_IT)
     assert caught.value.exit_code == 78
 
 

@@ -11,10 +11,12 @@ from contacts_sync.overview import COLUMNS, OVERVIEW
 # After so many new objects, instead of 700, Python looks for cycles among them: hundreds of looks at what is only
 # being loaded, and stays, were a sixth of a short command's time. Those that a long one leaves are a MB or two.
 NEW_OBJECTS = 10_000
+STANDARD_ERROR = 2
 
 
 def main() -> None:
     """Carry out the command line. The overview needs no command, so nothing is loaded for it."""
+    _stand_in_for_closed_streams()
     if sys.argv[1:] in (["--help"], ["-h"]) and _shows_overview():
         return
     from contacts_sync.cli import main as carry_out  # noqa: PLC0415  (loads click, most of what `--help` would cost)
@@ -24,6 +26,20 @@ def main() -> None:
         carry_out()
     finally:
         gc.freeze()  # the process ends: nobody needs to look through all that was loaded, twice, for what to free first
+
+
+def _stand_in_for_closed_streams() -> None:
+    """Started with `>&-`: Python has no stream then, and the next file to be opened, the store perhaps, would get the
+    number that everybody writes messages to.
+    """
+    if None not in (sys.stdin, sys.stdout, sys.stderr):
+        return
+    while (free := os.open(os.devnull, os.O_RDWR)) <= STANDARD_ERROR:
+        pass
+    os.close(free)
+    sys.stdin = sys.stdin or open(0, closefd=False, encoding="utf-8")  # noqa: SIM115  (it is there to the end)
+    sys.stdout = sys.stdout or open(1, "w", closefd=False, encoding="utf-8")  # noqa: SIM115  (likewise)
+    sys.stderr = sys.stderr or open(2, "w", closefd=False, encoding="utf-8")  # noqa: SIM115  (likewise)
 
 
 def _shows_overview() -> bool:

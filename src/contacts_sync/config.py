@@ -35,7 +35,7 @@ from contacts_sync.sections import (
     Sync,
     Web,
 )
-from contacts_sync.settings import Address, Command, format_duration, is_loopback, parse_duration, retention
+from contacts_sync.settings import Address, Command, Text, format_duration, is_loopback, parse_duration, retention
 from contacts_sync.timetable import compile_schedule
 
 __all__ = [
@@ -54,6 +54,7 @@ __all__ = [
 PREFIX = "CONTACTS_SYNC_"
 APPLICATION = "contacts-sync"
 MASK = "***"
+HEARTBEATS_PER_LEASE = 3  # at least
 PASSWORD = re.compile(r"(?P<before>://[^/@:]*:)[^@]*(?=@)|(?P<name>[?&]\w*password=)[^&\"]*")
 
 
@@ -181,13 +182,13 @@ def _known(document: Mapping[str, Any], origin: str, problems: list[str]) -> Ite
     for name, value in _flat(document):
         if name in names:
             yield name, value
-        else:
+        elif value != {} or not any(known.startswith(f"{name}.") for known in names):
             problems.append(f"{origin}: unknown key {name!r}{_did_you_mean(name, names)}")
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in table.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:
             yield from _flat(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
@@ -201,11 +202,12 @@ def _did_you_mean(name: str, names: set[str]) -> str:
 def _from_environment(environ: Mapping[str, str], problems: list[str]) -> dict[str, _Found]:
     found: dict[str, _Found] = {}
     by_variable = {key.variable: key.name for key in KEYS}
+    mistyped = {variable.replace("__", "_") for variable in by_variable}
     for variable, value in environ.items():
-        if not variable.startswith(PREFIX) or "__" not in variable:
+        if not variable.startswith(PREFIX) or ("__" not in variable and variable not in mistyped):
             continue
         if variable in by_variable:
-            found[by_variable[variable]] = _Found(value, f"${variable}")
+            found[by_variable[variable]] = _Found(Text(value), f"${variable}")
         else:
             problems.append(f"${variable}: unknown key{_did_you_mean(variable, set(by_variable))}")
     return found
@@ -262,7 +264,7 @@ def _assemble(source: Path | None, values: Mapping[str, Any], environ: Mapping[s
         google=Google(**section("google"), endpoints=Endpoints(**section("google.endpoints"))),
         schedule=Schedule(**section("schedule")),
         sync=Sync(**section("sync")),
-        daemon=Daemon(**section("daemon")),
+        daemon=_daemon(section("daemon")),
         history=History(**section("history")),
         health=Health(**section("health")),
         web=Web(**{**section("web"), "password_file": _path(values["web.password_file"])}),
@@ -271,6 +273,11 @@ def _assemble(source: Path | None, values: Mapping[str, Any], environ: Mapping[s
         hooks=Hooks(**section("hooks")),
         log=Log(**section("log")),
     )
+
+
+def _daemon(values: Mapping[str, Any]) -> Daemon:
+    """Whoever lives must be able to say so in time, or a living worker's runs would be taken back."""
+    return Daemon(**{**values, "heartbeat": min(values["heartbeat"], values["lease"] / HEARTBEATS_PER_LEASE)})
 
 
 def _path(configured: str) -> Path | None:

@@ -46,7 +46,7 @@ KEYS = (
     Key(
         "database.url",
         "",
-        settings.string,
+        settings.store_url,
         'SQLite, "sqlite:////var/lib/contacts-sync/contacts-sync.db", or PostgreSQL, "postgresql+psycopg://user@host/db".\n'
         "Empty: contacts-sync.db in $STATE_DIRECTORY, else in the XDG state directory.",
     ),
@@ -186,7 +186,7 @@ KEYS = (
         "daemon.heartbeat",
         "10s",
         settings.duration(least="100ms", most="1h"),
-        "How often a process says that it lives.",
+        "How often a process says that it lives; at least three times a lease.",
     ),
     Key(
         "daemon.lease",

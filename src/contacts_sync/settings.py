@@ -14,9 +14,16 @@ UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 ADDRESS = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[\w.-]+)):(?P<port>\d{1,5})")
 HOST_NAME = re.compile(r"[\w-]+(\.[\w-]+)*")
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+STORE_URL = re.compile(r"sqlite:///.+|postgresql(\+psycopg)?://.*")
 TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 
 Reader = Callable[[Any], Any]
+
+
+class Text(str):
+    """A value from the environment, where everything is text. In TOML a number, or a list, must be one."""
+
+    __slots__ = ()
 
 
 def parse_duration(text: object) -> timedelta:
@@ -60,7 +67,7 @@ def retention(value: object) -> timedelta | None:
 
 def durations(value: object) -> tuple[timedelta, ...]:
     """A list of durations; in the environment with commas between."""
-    items = [item.strip() for item in value.split(",")] if isinstance(value, str) else value
+    items = [item.strip() for item in value.split(",")] if isinstance(value, Text) else value
     if not isinstance(items, list):
         raise ValueError('a list of durations such as ["2s", "4s"]')
     try:
@@ -74,7 +81,7 @@ def integer(least: int, most: int) -> Reader:
     expected = f"a whole number from {least} to {most}"
 
     def read(value: object) -> int:
-        if isinstance(value, str) and re.fullmatch(r"-?\d{1,9}", value):
+        if isinstance(value, Text) and re.fullmatch(r"-?\d{1,9}", value):
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
             raise ValueError(expected)
@@ -86,7 +93,7 @@ def integer(least: int, most: int) -> Reader:
 def share(value: object) -> float:
     """A number from 0 to 1."""
     try:
-        number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else -1.0
+        number = float(value) if isinstance(value, Text | int | float) and not isinstance(value, bool) else -1.0
     except ValueError:
         number = -1.0
     if not 0 <= number <= 1:
@@ -96,17 +103,18 @@ def share(value: object) -> float:
 
 def boolean(value: object) -> bool:
     """true or false."""
-    known = {True: True, False: False, "true": True, "false": False, "1": True, "0": False}
-    if not isinstance(value, bool | str) or value not in known:
+    known = {"true": True, "false": False, "1": True, "0": False}
+    found = known.get(value) if isinstance(value, Text) else value
+    if not isinstance(found, bool):
         raise ValueError("true or false")
-    return known[value]
+    return found
 
 
 def string(value: object) -> str:
     """Any text."""
     if not isinstance(value, str) or "\0" in value:
         raise ValueError("a string")
-    return value
+    return str(value)
 
 
 def one_of(*words: str) -> Reader:
@@ -115,7 +123,7 @@ def one_of(*words: str) -> Reader:
     def read(value: object) -> str:
         if not isinstance(value, str) or value not in words:
             raise ValueError(f"one of {', '.join(words)}")
-        return value
+        return str(value)
 
     return read
 
@@ -156,7 +164,7 @@ def is_loopback(host: str) -> bool:
 
 def host_names(value: object) -> tuple[str, ...]:
     """A list of host names; in the environment with commas between."""
-    items = [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
+    items = [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, Text) else value
     if not isinstance(items, list) or not all(isinstance(item, str) and HOST_NAME.fullmatch(item) for item in items):
         raise ValueError('a list of host names such as ["contacts.example.com"]')
     return tuple(item.lower() for item in items)
@@ -175,7 +183,7 @@ def command(value: object) -> Command:
     """A list of words; in the environment as they would be typed, with quotes. No shell ever sees them."""
     expected = ValueError('a list of words such as ["/usr/local/bin/tell", "ops"], or an empty one')
     try:
-        words = shlex.split(value) if isinstance(value, str) else value
+        words = shlex.split(value) if isinstance(value, Text) else value
     except ValueError:
         raise expected from None
     if not isinstance(words, list) or not all(isinstance(word, str) and "\0" not in word for word in words):
@@ -183,6 +191,13 @@ def command(value: object) -> Command:
     if words and not words[0]:
         raise expected
     return Command(words)
+
+
+def store_url(value: object) -> str:
+    """The address of a SQLite file or of a PostgreSQL database, or nothing."""
+    if string(value) and not STORE_URL.fullmatch(string(value)):
+        raise ValueError('"sqlite:////path/to/file.db" or "postgresql+psycopg://user@host/database"')
+    return string(value)
 
 
 def web_url(value: object) -> str:
@@ -194,7 +209,7 @@ def web_url(value: object) -> str:
 
 def addresses(value: object) -> tuple[str, ...]:
     """A list of URLs; in the environment with blanks between."""
-    items = value.split() if isinstance(value, str) else value
+    items = value.split() if isinstance(value, Text) else value
     if not isinstance(items, list) or not all(isinstance(item, str) and "://" in item for item in items):
         raise ValueError('a list of URLs such as ["ntfys://ntfy.example.com/contacts"]')
     return tuple(items)

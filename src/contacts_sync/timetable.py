@@ -21,6 +21,7 @@ from cronsim import CronSim, CronSimError
 from contacts_sync.errors import InvalidUsage
 
 LONGEST_SHIFT = timedelta(hours=26)  # more than any two offsets of a zone have ever differed
+FIVE_FIELDS = 'five fields are expected, such as "0 2 * * *": min hour day month weekday'
 ANY_DAY = datetime(2026, 1, 1)  # noqa: DTZ001  (wall time)
 MIDNIGHT = time()
 EARLIEST_FULL = timedelta(days=5)
@@ -155,16 +156,30 @@ def _refuse_unknown(timezone: str) -> None:
 
 def _check_cron(cron: str) -> None:
     if len(cron.split()) != 5:
-        raise InvalidUsage(
-            f"not a cron expression: {cron!r}",
-            hint='five fields are expected, such as "0 2 * * *": min hour day month weekday',
-        )
+        raise InvalidUsage(f"not a cron expression: {cron!r}", hint=FIVE_FIELDS)
     try:
         next(CronSim(cron, ANY_DAY))
     except CronSimError as error:
-        raise InvalidUsage(f"not a cron expression: {cron!r}: {error}") from None
+        if _fires_in_some_month(cron):
+            raise _never_fires(cron) from None
+        raise InvalidUsage(f"not a cron expression: {cron!r}: {error}", hint=FIVE_FIELDS) from None
     except StopIteration:
-        raise InvalidUsage(f"the cron expression {cron!r} never fires") from None
+        raise _never_fires(cron) from None
+
+
+def _fires_in_some_month(cron: str) -> bool:
+    minute, hour, day, month, weekday = cron.split()
+    try:
+        CronSim(f"* * * {month} *", ANY_DAY)
+        CronSim(f"{minute} {hour} {day} * {weekday}", ANY_DAY)
+    except CronSimError:
+        return False
+    return True
+
+
+def _never_fires(cron: str) -> InvalidUsage:
+    hint = "no month that it names has such a day: choose another day, or * for the month"
+    return InvalidUsage(f"the cron expression {cron!r} never fires", hint=hint)
 
 
 def spread_offset(user_id: str, window: timedelta) -> timedelta:

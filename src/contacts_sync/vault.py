@@ -15,7 +15,8 @@ from contacts_sync.errors import KeyProblem, UnreadableGrant, typed
 from contacts_sync.model import Grant
 from contacts_sync.new_file import write_new
 
-MAKE_ONE = "contacts-sync init, or contacts-sync key generate, makes one"
+MAKE_ONE = "contacts-sync init makes one; if there was one, put it back"
+MEND_IT = "put the old key back; if it is lost: contacts-sync key generate >FILE, and connect each user again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +86,10 @@ def load_keys(path: Path) -> Vault:
     try:
         lines = path.read_text("ascii").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise KeyProblem(f"the key file {path} can't be read: {type(error).__name__}", hint=MAKE_ONE) from None
+        raise KeyProblem(f"the key file {path} can't be read: {type(error).__name__}", hint=MEND_IT) from None
     keys = [_fernet(path, number, line.strip()) for number, line in enumerate(lines, 1) if _is_key(line)]
     if not keys:
-        raise KeyProblem(f"the key file {path} is empty", hint=MAKE_ONE)
+        raise KeyProblem(f"the key file {path} is empty", hint=MEND_IT)
     return Vault(tuple(keys))
 
 
@@ -115,7 +116,7 @@ def _fernet(path: Path, number: int, key: str) -> Fernet:
         return Fernet(key)
     except ValueError:
         raise KeyProblem(
-            f"{path}, line {number}: not a key (32 bytes in url-safe base64 are expected)", hint=MAKE_ONE
+            f"{path}, line {number}: not a key (32 bytes in url-safe base64 are expected)", hint=MEND_IT
         ) from None
 
 

@@ -134,6 +134,14 @@ def test_a_closed_pipe_ends_a_command_without_a_word(operator: Operator) -> None
         assert process.stderr.read() == ""
 
 
+@pytest.mark.parametrize("redirection", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_a_silent_one(operator: Operator, redirection: str) -> None:
+    command = f'exec "{sys.executable}" -m contacts_sync status {redirection}'
+    said = subprocess.run(["/bin/sh", "-c", command], env=operator.environ, capture_output=True, text=True, check=False)
+    assert (said.returncode, said.stderr) == (0, "")
+    assert operator.run("db", "check").returncode == 0  # no message went into the store
+
+
 def test_a_full_disk_is_an_error_of_one_line(operator: Operator) -> None:
     with Path("/dev/full").open("w") as full:
         words = [sys.executable, "-m", "contacts_sync", "key", "generate"]

@@ -61,3 +61,4 @@ def test_contacts_stay_readable_after_a_disconnect(alice: Operator) -> None:
         connections.disconnect(tx, "alice", now())
     assert "Ada" in alice.run("contacts", "list", "alice").stdout
     alice.run("contacts", "list", "nobody", code=3)
+    alice.run("contacts", "search", "ada", "--user", "nobody", code=3)

@@ -6,6 +6,8 @@ import stat
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from contacts_sync import config
 from tests.cli.given import joined
 from tests.operating import Operator
@@ -52,6 +54,14 @@ def test_a_lost_key_is_not_replaced_while_the_store_holds_tokens(operator: Opera
     (operator.home / "key").unlink()
     assert "put it back" in operator.run("init", code=78).stderr
     assert not (operator.home / "key").exists()
+
+
+@pytest.mark.parametrize("text", ["", "bad\n"])
+def test_a_key_file_that_is_no_use_is_not_taken_for_one(newcomer: Operator, text: str) -> None:
+    newcomer.run("init")
+    (newcomer.home / "key").write_text(text)
+    assert "(next: put the old key back" in newcomer.run("init", code=78).stderr
+    assert (newcomer.home / "key").read_text() == text
 
 
 def test_a_foreign_file_in_the_stores_place_is_refused(newcomer: Operator) -> None:

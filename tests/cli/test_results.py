@@ -61,6 +61,9 @@ def test_nothing_but_missing_consents_is_the_error_itself() -> None:
         (result(BROKEN), "(next: contacts-sync runs show 7)"),
         (result(run(RunStatus.FAILED, error_type="MassDeletion")), "contacts-sync runs approve 7)"),
         (result(LATE), "goes on at 2026-03-01T02:05:00Z"),
+        (result(BROKEN, LATE), "goes on at 2026-03-01T02:05:00Z"),
+        (result(LATE, needy=["bob"]), "goes on at 2026-03-01T02:05:00Z"),
+        (result(DONE, needy=["bob"]), "error: the user must consent again: bob (next: contacts-sync connect bob)"),
         (result(LATE, pause=PAUSE), "error: People API is off (next: enable it)"),
     ],
 )
@@ -74,6 +77,12 @@ def test_json_has_the_runs_and_why_they_have_not_ended(capsys: pytest.CaptureFix
     document = json.loads(capsys.readouterr().out)
     assert [one["status"] for one in document["runs"]] == ["succeeded", "queued"]
     assert document["error"]["type"] == "RunDeferred"
+
+
+def test_json_says_why_the_exit_code_is_not_zero(capsys: pytest.CaptureFixture[str]) -> None:
+    report(result(DONE, needy=["bob"]), as_json=True)
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert (error["type"], error["exit_code"]) == ("GrantRejected", 4)
 
 
 def test_very_many_failures_are_not_told_one_by_one(capsys: pytest.CaptureFixture[str]) -> None:

@@ -36,6 +36,7 @@ def test_runs_are_listed_newest_first_with_all_their_columns(operator: Operator)
     assert [run["id"] for run in operator.runs("--user", "alice", "--status", "failed")] == [first.id]
     assert len(operator.json("runs", "list", "--limit", "1")["runs"]) == 1
     operator.run("runs", "list", "--status", "lost", code=2)
+    operator.run("runs", "list", "--user", "nobody", code=3)
 
 
 def test_one_run_is_shown_with_its_traceback(operator: Operator) -> None:

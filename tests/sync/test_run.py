@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from contacts_sync.google.oauth import SCOPES
 from contacts_sync.model import Outcome, RunKind, RunStatus, Trigger
@@ -295,8 +296,10 @@ def test_the_operators_trouble_pauses_everybody_and_fails_nobody(
 ) -> None:
     account.expire_access_tokens()
     google.faults.add(where, fault)
-    outcome = sync(desk, "alice")
+    with capture_logs() as said:
+        outcome = sync(desk, "alice")
     assert (outcome.run.status, outcome.run.attempts) == (RunStatus.QUEUED, 0)
+    assert [one["event"] for one in said if one["log_level"] in ("error", "warning")] == ["all_runs_paused"]
     with write(desk.db) as tx:
         assert runs.claim(tx, worker_id="another", now=now(), lease=desk.lease, limit=9) == []
         nodes.probe_now(tx, now())

@@ -13,9 +13,10 @@ from contacts_sync.cli.frame import (
     json_option,
     limit_option,
     pass_frame,
+    refuse_stranger,
     user_argument,
 )
-from contacts_sync.errors import UnknownItem, UnknownUser
+from contacts_sync.errors import UnknownItem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,12 +39,11 @@ def list_contacts(frame: Frame, user_id: str, limit: int, as_json: bool) -> None
 
     Example: contacts-sync contacts list alice
     """
-    from contacts_sync.store import connections, contacts
+    from contacts_sync.store import contacts
     from contacts_sync.store.engine import read
 
     with frame.store(frame.config()) as db, read(db) as tx:
-        if connections.get(tx, user_id) is None:
-            raise UnknownUser(user_id, why="was never connected")
+        refuse_stranger(tx, user_id)
         found = contacts.listing(tx, user_id, limit=limit)
     _show(found, as_json=as_json)
 
@@ -65,6 +65,7 @@ def search(frame: Frame, text: str, user_id: str | None, limit: int, as_json: bo
     if user_id is not None:
         checked_user_id(user_id)
     with frame.store(frame.config()) as db, read(db) as tx:
+        refuse_stranger(tx, user_id)
         found = contacts.search(tx, _storable(text), user_id=user_id, limit=limit)
     _show(found, as_json=as_json)
 

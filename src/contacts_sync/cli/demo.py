@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from contacts_sync.cli.frame import Frame, json_option, pass_frame
+from contacts_sync.cli.frame import Frame, pass_frame
 
 if TYPE_CHECKING:
     from contacts_sync.cli.rehearsal import Rehearsal
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.command("demo")
 @click.option("--serve", is_flag=True, help="Keep the daemon and the simulated Google running until Ctrl-C.")
-@json_option
+@click.option("--json", "as_json", is_flag=True, help="Print an error as JSON; the story is told in words.")
 @pass_frame
 def command(frame: Frame, serve: bool, as_json: bool) -> None:  # noqa: ARG001  (--json is for the error)
     """Run the whole job against a simulated Google: connect, sync, change, sync again.

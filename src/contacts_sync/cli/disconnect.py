@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from contacts_sync.cli.frame import Frame, json_option, linked, open_desk, pass_frame, user_argument
-from contacts_sync.errors import NotConfirmed, UnknownUser
+from contacts_sync.cli.frame import (
+    Frame,
+    json_option,
+    linked,
+    open_desk,
+    pass_frame,
+    refuse_stranger,
+    user_argument,
+)
+from contacts_sync.errors import NotConfirmed
 
 if TYPE_CHECKING:
     from contacts_sync.store.engine import Database
@@ -47,14 +55,13 @@ def command(frame: Frame, user_id: str, keep_grant: bool, purge: bool, yes: bool
 
 def _require(db: Database, user_id: str, *, purge: bool) -> None:
     """Raise `UnknownUser` for nobody; a user who was disconnected can still be purged."""
-    from contacts_sync.store import connections
     from contacts_sync.store.engine import read
 
     with read(db) as tx:
         if not purge:
             linked(tx, user_id)
-        elif connections.get(tx, user_id) is None:
-            raise UnknownUser(user_id, why="was never connected")
+        else:
+            refuse_stranger(tx, user_id)
 
 
 def _confirm(user_id: str) -> None:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from contacts_sync.cli.frame import Frame, json_option, optional_user_argument, pass_frame
+from contacts_sync.cli.frame import Frame, json_option, optional_user_argument, pass_frame, refuse_stranger
 from contacts_sync.cli.targets import refuse_target
-from contacts_sync.errors import ExportRefused, InvalidUsage, UnknownUser
+from contacts_sync.errors import ExportRefused, InvalidUsage
 
 if TYPE_CHECKING:
     from contacts_sync.store.engine import Database, Transaction
@@ -118,10 +118,9 @@ def _content(db: Database, user_id: str, form: str) -> bytes:
 def _lines(tx: Transaction, user_id: str, form: str) -> Iterator[str]:
     from contacts_sync.export import google_csv, json_lines, vcard
     from contacts_sync.export.entry import sort_key
-    from contacts_sync.store import connections, contacts
+    from contacts_sync.store import contacts
 
-    if connections.get(tx, user_id) is None:
-        raise UnknownUser(user_id, why="was never connected")
+    refuse_stranger(tx, user_id)
     writers = {"vcard": vcard.lines, "csv": google_csv.lines, "jsonl": json_lines.lines}
     return writers[form](sorted(contacts.entries(tx, user_id), key=sort_key))
 

@@ -170,6 +170,14 @@ def checked_user_id(user_id: str) -> str:
     return user_id
 
 
+def refuse_stranger(tx: Transaction, user_id: str | None) -> None:
+    """Raise `UnknownUser` for a user that was never connected; nobody named is nobody refused."""
+    from contacts_sync.store import connections
+
+    if user_id is not None and connections.get(tx, user_id) is None:
+        raise UnknownUser(user_id, why="was never connected")
+
+
 def limit_option(function: Function) -> Function:
     """`--limit` of a list."""
     return click.option(
@@ -196,7 +204,7 @@ def item_argument(what: str, *, many: bool = False) -> Callable[[Function], Func
 def _storable(what: str, value: int | tuple[int, ...]) -> int | tuple[int, ...]:
     for number in value if isinstance(value, tuple) else (value,):
         if not 0 < number <= LARGEST_ID:
-            raise UnknownItem(f"there is no {what} {number}")
+            raise UnknownItem(f"there is no {what} {number}", hint=f"contacts-sync {what}s --help")
     return value
 
 

@@ -61,7 +61,9 @@ def _written(path: Path, text: str) -> bool:
 
 
 def _key_made(config: Config, db: Database) -> bool:
-    """True if the key file is new. Raises `KeyProblem` rather than put a new key in the place of a lost one."""
+    """True if the key file is new. Raises `KeyProblem` for one that can't be used, and rather than put a new key
+    in the place of a lost one.
+    """
     from contacts_sync import vault
     from contacts_sync.errors import KeyProblem
     from contacts_sync.new_file import make_directories
@@ -70,6 +72,7 @@ def _key_made(config: Config, db: Database) -> bool:
 
     path = config.secrets.key_file
     if path.exists():
+        vault.load_keys(path)
         return False
     with read(db) as tx:
         sealed = sum(1 for _ in connections.every_grant(tx))

@@ -58,17 +58,17 @@ def report(result: Result, *, as_json: bool) -> int:
     if result.needy and not result.runs:
         raise _no_grant(result.needy)
     trouble = _trouble(result)
+    told = [trouble] if trouble else _beside(result)
     if as_json:
-        error = {"error": document(trouble)} if trouble else {}
+        error = {"error": document(told[0])} if told and told[0].exit_code == _exit_code(result, trouble) else {}
         print_json({"runs": [run_document(run) for run in result.runs], **error})
     else:
         for run in result.runs:
             say(run_line(run))
     _tell_failures(result)
-    if trouble is None:
-        return _exit_code(result)
-    warn(line(trouble))
-    return trouble.exit_code
+    for one in told:
+        warn(line(one))
+    return _exit_code(result, trouble)
 
 
 def _no_grant(needy: Sequence[str]) -> GrantRejected:
@@ -114,7 +114,15 @@ def _deferred(waiting: Sequence[Run]) -> RunDeferred:
     )
 
 
-def _exit_code(result: Result) -> int:
+def _beside(result: Result) -> list[ContactsSyncError]:
+    """What there is to tell besides failed runs: who couldn't be queued, and who isn't done."""
+    needy = [_no_grant(result.needy)] if result.needy else []
+    return [*needy, *([_deferred(result.put_off)] if result.put_off else [])]
+
+
+def _exit_code(result: Result, trouble: ContactsSyncError | None) -> int:
+    if trouble is not None:
+        return trouble.exit_code
     if not (result.failed or result.needy or result.gone):
         return DONE
     consent_heals_all = not result.gone and all(run.error_type in NEEDS_CONSENT for run in result.failed)

@@ -16,6 +16,7 @@ from contacts_sync.cli.frame import (
     limit_option,
     now,
     pass_frame,
+    refuse_stranger,
 )
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def list_runs(frame: Frame, user_id: str | None, status: str | None, limit: int,
     if user_id is not None:
         checked_user_id(user_id)
     with frame.store(frame.config()) as db, read(db) as tx:
+        refuse_stranger(tx, user_id)
         found = runs.recent(tx, user_id=user_id, status=RunStatus(status) if status else None, limit=limit)
     if as_json:
         print_json({"runs": [run_document(run) for run in found]})

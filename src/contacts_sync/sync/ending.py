@@ -142,11 +142,17 @@ def report(outcome: Outcome) -> None:
     if outcome.error is None:
         log.info("run_finished", **facts)
     elif run.status is RunStatus.QUEUED:
-        log.warning("run_put_back", **facts, not_before=run.not_before.isoformat(), **_trouble(outcome.error))
+        tell = log.debug if _is_everybodys(outcome.error) else log.warning
+        tell("run_put_back", **facts, not_before=run.not_before.isoformat(), **_trouble(outcome.error))
     elif run.status is RunStatus.CANCELLED:
         log.info("run_finished", **facts)
     else:
         log.error("run_finished", **facts, **_trouble(outcome.error))
+
+
+def _is_everybodys(error: Exception) -> bool:
+    """True for what pauses all runs, which `all_runs_paused` has told: each probe meets it again."""
+    return _remedy(error) in (Remedy.PAUSE_ALL, Remedy.RETRY)
 
 
 def _trouble(error: Exception) -> dict[str, str]:

@@ -6,6 +6,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
@@ -38,6 +39,27 @@ HEAD = b"HTTP/1.1 200 OK\r\n"
 def test_a_drip_is_given_up(transport: Transport, peer: Peer, answer: bytes) -> None:
     with pytest.raises(PassingTrouble, match="in time"):
         get(transport, peer(answer, pause=0.02))
+
+
+def test_a_name_that_nobody_looks_up_is_given_up(transport: Transport, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = threading.Event()
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: ended.wait(60))
+    hasty = replace(transport, connect_timeout=timedelta(milliseconds=20))
+    with pytest.raises(PassingTrouble, match="in time"):
+        get(hasty, "http://localhost:9")
+    ended.set()
+
+
+def test_who_gets_no_thread_connects_all_the_same(
+    transport: Transport, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = peer(HEAD + b"Content-Length: 2\r\n\r\n{}")
+    monkeypatch.setattr(threading.Thread, "start", no_more_threads)
+    assert get(transport, address).body == b"{}"
+
+
+def no_more_threads(_thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
 
 
 @pytest.mark.parametrize("interim", [b"100 Continue", b"103 Early Hints"])

@@ -31,6 +31,18 @@ def test_a_page_is_read_in_another_thread() -> None:
     assert reader == ["ahead"]
 
 
+def test_who_gets_no_thread_keeps_nobody_from_the_next_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    ahead = ReadAhead()
+    with monkeypatch.context() as out_of_threads:
+        out_of_threads.setattr(threading.Thread, "start", no_more_threads)
+        assert ahead.begin(lambda: READING) is None
+    assert ahead.begin(lambda: READING) is not None
+
+
+def no_more_threads(_thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
 def test_what_goes_wrong_comes_to_the_run_whose_page_it_is() -> None:
     def fetch() -> Reading:
         raise PassingTrouble("Google hiccups")

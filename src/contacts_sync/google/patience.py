@@ -1,7 +1,8 @@
 """Answers that arrive as a whole in time, or not at all.
 
 A read timeout holds for one read only: a peer that sends a byte now and then, in the headers or in the body, would
-keep a worker for ever. Here each read gets what is left of the time for the whole answer.
+keep a worker for ever. Here each read gets what is left of the time for the whole answer. A connect timeout holds for
+one address only, and looking a name up knows none: here they have a time together.
 """
 
 from __future__ import annotations
@@ -9,13 +10,18 @@ from __future__ import annotations
 import http.client
 import io
 import socket
+import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError
 
 READS_PER_ANSWER = 2  # a whole answer may take as long as this many silent reads
+CONNECTS_PER_HOST = 3  # an address that hears nothing leaves time for the next one, as IPv6 may for IPv4
 
 
 class _TimedReads(io.RawIOBase):
@@ -65,12 +71,45 @@ class _TimedResponse(http.client.HTTPResponse):
             super().begin()
 
 
+def _connected_in_time(connection: HTTPConnection, connect: Callable[[], socket.socket]) -> socket.socket:
+    """What `connect` gives, in a thread of its own: nothing else ends a look-up that gets no answer."""
+    coming: Future[socket.socket] = Future()
+    try:
+        threading.Thread(target=_fulfil, args=(coming, connect), name="connect", daemon=True).start()
+    except RuntimeError:  # the system gives no more threads
+        return connect()
+    try:
+        return coming.result(CONNECTS_PER_HOST * connection.timeout if connection.timeout else None)
+    except TimeoutError:
+        coming.add_done_callback(_hang_up)
+        raise ConnectTimeoutError(connection, f"looking {connection.host} up took too long") from None
+
+
+def _fulfil(coming: Future[socket.socket], connect: Callable[[], socket.socket]) -> None:
+    try:
+        coming.set_result(connect())
+    except BaseException as trouble:  # noqa: BLE001  (whoever waits raises it)
+        coming.set_exception(trouble)
+
+
+def _hang_up(late: Future[socket.socket]) -> None:
+    """Nobody waits any more."""
+    if late.exception() is None:
+        late.result().close()
+
+
 class _Connection(HTTPConnection):
     response_class = _TimedResponse
+
+    def _new_conn(self) -> socket.socket:
+        return _connected_in_time(self, super()._new_conn)
 
 
 class _SecureConnection(HTTPSConnection):
     response_class = _TimedResponse
+
+    def _new_conn(self) -> socket.socket:
+        return _connected_in_time(self, super()._new_conn)
 
 
 class _Pool(HTTPConnectionPool):

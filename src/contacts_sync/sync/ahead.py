@@ -26,12 +26,17 @@ class ReadAhead:
         self._turn = threading.Lock()
 
     def begin(self, fetch: Callable[[], Reading]) -> Future[Reading] | None:
-        """The page to come, or why it doesn't; None while another run reads ahead."""
+        """The page to come, or why it doesn't; None while another run reads ahead, or nobody can."""
         if not self._turn.acquire(blocking=False):
             return None
         coming: Future[Reading] = Future()
         context = contextvars.copy_context()  # what the log says belongs to this run
-        threading.Thread(target=context.run, args=(self._fetch, fetch, coming), name="ahead", daemon=True).start()
+        reader = threading.Thread(target=context.run, args=(self._fetch, fetch, coming), name="ahead", daemon=True)
+        try:
+            reader.start()
+        except RuntimeError:  # the system gives no more threads: then the page is read when it is wanted
+            self._turn.release()
+            return None
         return coming
 
     def _fetch(self, fetch: Callable[[], Reading], coming: Future[Reading]) -> None:

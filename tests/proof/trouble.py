@@ -41,8 +41,10 @@ class End:
     def sequence(self, calm: list[str], struck: str) -> list[str]:
         """The requests that arrive, from the run's first to its last; `calm` are those of a run without trouble."""
         place = calm.index(struck)
-        rest = calm[place + 1 :] if self.goes_on else self.after
-        return [*calm[:place], struck, *([*self.between, struck] * (self.requests - 1)), *rest]
+        rest = calm[place + 1 :]
+        without_labels = rest if struck == "groups" and self.error in (RETRIED.error, REFUSED.error) else []
+        again = [*self.between, struck] * (self.requests - 1)
+        return [*calm[:place], struck, *without_labels, *again, *(rest if self.goes_on else self.after)]
 
 
 RETRIED = End("PassingTrouble", requests=3, waits=(2, 4))

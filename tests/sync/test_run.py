@@ -148,6 +148,27 @@ def test_a_list_without_the_labels_that_everybody_has_is_not_believed(
     assert equal(desk, google)
 
 
+def test_contacts_come_while_labels_dont(desk: Desk, google: Sandbox, account: Account) -> None:
+    google.faults.add("groups", faults.unavailable(), times=None)
+    account.add_people(5, labels=("Team",))
+    before = google.count("groups")
+    outcome = sync(desk, "alice")
+    assert (outcome.run.status, outcome.run.error_type) == (RunStatus.FAILED, "PassingTrouble")
+    assert contact_counts(outcome) == (5, 0, 0)
+    assert (google.count("groups") - before, google.count("people")) == (3, 1)
+    google.faults.clear()
+    assert contact_counts(sync(desk, "alice")) == (0, 0, 0)
+    assert equal(desk, google)
+
+
+def test_labels_that_come_late_still_get_their_members(desk: Desk, google: Sandbox, account: Account) -> None:
+    google.faults.add("groups", faults.unavailable())
+    account.add_people(5, labels=("Team",))
+    outcome = sync(desk, "alice")
+    assert (outcome.run.status, contact_counts(outcome)) == (RunStatus.SUCCEEDED, (5, 0, 0))
+    assert equal(desk, google)
+
+
 def test_a_label_made_between_the_two_listings_still_gets_its_members(
     desk: Desk, google: Sandbox, account: Account
 ) -> None:

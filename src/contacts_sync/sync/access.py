@@ -43,8 +43,7 @@ class Access:
 
         Raises `GrantRejected` if the fresh token is refused too.
         """
-        if oauth.needs_refresh(self._grant, self._desk.clock()):
-            self._refresh()
+        self.refresh_if_due()
         try:
             return request(self._grant.access_token)
         except AccessTokenRejected:
@@ -59,6 +58,11 @@ class Access:
             raise GrantRejected(
                 "Google refuses a fresh access token", hint=f"contacts-sync connect {typed(self._run.user_id)}"
             ) from error
+
+    def refresh_if_due(self) -> None:
+        """Get another access token if the present one dies soon."""
+        if oauth.needs_refresh(self._grant, self._desk.clock()):
+            self._refresh()
 
     def _refresh(self) -> None:
         try:

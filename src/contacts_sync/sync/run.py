@@ -13,6 +13,9 @@ from contacts_sync.errors import (
     Interrupted,
     PageTokenRejected,
     PassingTrouble,
+    Remedy,
+    RequestRejected,
+    SyncError,
     SyncTokenExpired,
     typed,
 )
@@ -89,6 +92,7 @@ class _Claim:
         self._ahead: tuple[str, Future[Reading]] | None = None
         self._known_groups: list[KnownGroup] | None = groups
         self._labels: frozenset[str] | None = None
+        self._stored_labels: frozenset[str] = frozenset()
         self._chased: frozenset[str] = frozenset()
         self._vanished_labels: tuple[int, ...] = ()
         self._groups_sync_token: str | None = None
@@ -97,9 +101,10 @@ class _Claim:
     def attempt(self) -> Run:
         """The table of contents. A later attempt goes on where the one before it stopped."""
         self._begin()
-        if self._labels is None:
-            self._list_labels()
+        why_without_labels = self._try_labels()
         listing = self._read_contacts(self._listing or self._first_listing())
+        if why_without_labels is not None:
+            raise why_without_labels
         gone = removal.gone_after(self._desk, self._run, listing)
         if self._suspicious or removal.is_suspicious(self._desk, self._run, gone):
             listing, gone = self._confirm(listing)
@@ -121,6 +126,23 @@ class _Claim:
             )
 
     # -- labels
+
+    def _try_labels(self) -> SyncError | None:
+        """List the labels; if Google has trouble with them only, contacts come all the same, with the labels that are
+        stored. The answer is that trouble. Once the labels have come, the contacts are read again.
+        """
+        if self._labels is not None:
+            return None
+        self._access.refresh_if_due()  # trouble with the token isn't the labels' alone
+        try:
+            self._list_labels()
+        except (PassingTrouble, RequestRejected) as trouble:
+            if trouble.remedy is Remedy.DEFER:
+                raise
+            self._stored_labels = frozenset(group.resource_name for group in self._take_known_groups())
+            return trouble
+        self._listing = None
+        return None
 
     def _list_labels(self) -> None:
         """New and renamed labels are committed at once, since contacts refer to them; vanished ones at the end."""
@@ -148,12 +170,14 @@ class _Claim:
 
     def _labels_for(self, alive: list[Person]) -> frozenset[str]:
         """The known labels. One made after they were listed is named by people only: then they are listed anew."""
-        labels = self._labels or frozenset()
+        if self._labels is None:
+            return self._stored_labels
+        labels = self._labels
         unknown = frozenset().union(*(person.memberships for person in alive)) - labels - self._chased
         if unknown:
             self._chased |= unknown
             self._list_labels()
-        return self._labels or frozenset()
+        return self._labels
 
     # -- contacts
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
 from collections.abc import Iterator
@@ -167,6 +168,17 @@ def test_a_browsers_spare_connection_delays_nobody(waiting: Waiting) -> None:
 def test_nobody_comes() -> None:
     with Listener() as opened, pytest.raises(ConsentFailed, match="in time"):
         opened.wait(begin(REAL, opened.redirect_uri), timedelta(milliseconds=50))
+
+
+def test_a_system_that_has_no_more_descriptors_is_not_told_to_choose_another_port(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(listener, "_Server", refused)
+    with pytest.raises(OSError, match="Too many open files"):
+        Listener()
 
 
 def test_a_taken_port_is_wrong_usage() -> None:

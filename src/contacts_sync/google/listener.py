@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import queue
 import socket
 import threading
@@ -19,6 +20,7 @@ from contacts_sync.errors import ConsentFailed, InvalidUsage
 from contacts_sync.google.consent import Consent, is_answer_to, redirect_answer
 
 PATH = "/oauth2callback"
+THE_PORT_ITSELF = {errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES}  # is the trouble: another one may do
 PATIENCE_SECONDS = 5  # for all that one visitor says
 LONGEST_REQUEST = 8192  # bytes, with its headers
 MOST_VISITORS = 20  # at once
@@ -46,6 +48,8 @@ class Listener:
         try:
             self._server = _Server(("127.0.0.1", port), _Handler)
         except (OSError, OverflowError) as error:
+            if isinstance(error, OSError) and error.errno not in THE_PORT_ITSELF:
+                raise
             why = error.strerror if isinstance(error, OSError) else "it is no port"
             raise InvalidUsage(f"port {port} can't be used: {why}", hint="choose another port") from None
 

@@ -181,6 +181,24 @@ def test_a_system_that_has_no_more_descriptors_is_not_told_to_choose_another_por
         Listener()
 
 
+def test_what_the_system_refuses_while_somebody_visits_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_handler: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(listener._Handler, "do_GET", refused)
+    with Listener() as opened:
+        visit = threading.Thread(target=visiting, args=(opened.redirect_uri,))
+        visit.start()
+        with pytest.raises(ConsentFailed, match="Too many open files"):
+            opened.wait(begin(REAL, opened.redirect_uri), timedelta(seconds=20))
+        visit.join()
+
+
+def visiting(address: str) -> None:
+    with suppress(requests.ConnectionError):
+        requests.get(address, timeout=10)
+
+
 def test_a_taken_port_is_wrong_usage() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(InvalidUsage, match="can't be used"):
         Listener(taken.getsockname()[1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import queue
 import socket
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -119,7 +120,10 @@ class _Server(ThreadingTCPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A visitor that hangs up or talks nonsense is no news."""
+        """A visitor that hangs up or talks nonsense is no news; what the system refuses would meet the next one, too."""
+        error = sys.exception()
+        if isinstance(error, OSError) and not isinstance(error, ConnectionError | TimeoutError):
+            self.outcome.put(ConsentFailed(f"nobody can be listened to: {error.strerror}", hint="try again"))
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -147,7 +151,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Called by the base class for the head of a request; False turns the visitor away."""
         if not super().parse_request():
             return False
-        if len(self.raw_requestline) + len(self.headers.as_bytes()) <= LONGEST_REQUEST:
+        headers = sum(len(name) + len(value) + len(": \r\n") for name, value in self.headers.items())
+        if len(self.raw_requestline) + headers <= LONGEST_REQUEST:
             return True
         self.send_error(431)
         return False

@@ -119,8 +119,8 @@ class _Server(ThreadingTCPServer):
         self._visitors.pop(request, None)
         super().shutdown_request(request)
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A visitor that hangs up or talks nonsense is no news; what the system refuses would meet the next one, too."""
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002  (the base class's words)
+        """A visitor that hangs up or talks nonsense is no news. What the system refuses meets the next one, too."""
         error = sys.exception()
         if isinstance(error, OSError) and not isinstance(error, ConnectionError | TimeoutError):
             self.outcome.put(ConsentFailed(f"nobody can be listened to: {error.strerror}", hint="try again"))

@@ -7,7 +7,7 @@ import socket
 from datetime import timedelta
 from pathlib import Path
 
-import pytest
+from structlog.testing import capture_logs
 
 from contacts_sync.daemon.notify import tell_systemd, watchdog_interval
 
@@ -36,14 +36,21 @@ def test_the_watchdog_is_petted_twice_an_interval_if_it_is_ours() -> None:
     assert watchdog_interval({}) is None
 
 
-def test_who_does_not_listen_holds_nobody_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
-        listener.bind(str(tmp_path / "notify"))
+def test_who_does_not_listen_holds_nobody_up(tmp_path: Path) -> None:
+    environ = {"NOTIFY_SOCKET": str(tmp_path / "notify")}
+    with capture_logs() as said, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(environ["NOTIFY_SOCKET"])
         for _ in range(1_000):  # more than a socket holds for who doesn't read
-            tell_systemd("WATCHDOG=1", environ={"NOTIFY_SOCKET": str(tmp_path / "notify")})
-            if "systemd_not_told" in capsys.readouterr().out:
+            tell_systemd("WATCHDOG=1", environ=environ)
+            if said:
                 break
-        else:
-            raise AssertionError("it never filled up")
-    tell_systemd("STOPPING=1", environ={"NOTIFY_SOCKET": str(tmp_path / "notify")})
-    assert "refused" in capsys.readouterr().out
+    assert [(one["event"], one["what"]) for one in said] == [("systemd_not_told", "WATCHDOG")]
+
+
+def test_who_has_gone_is_told_nothing_more(tmp_path: Path) -> None:
+    environ = {"NOTIFY_SOCKET": str(tmp_path / "notify")}
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(environ["NOTIFY_SOCKET"])
+    with capture_logs() as said:
+        tell_systemd("STOPPING=1", environ=environ)
+    assert "refused" in said[0]["error"]

@@ -7,6 +7,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from contacts_sync.errors import StoreUnavailable, StoreUnusable
 
+MODE = "check the owner and the mode of its file and directory, and that its file system isn't read-only"
 SQLITE_PASSING = {
     "SQLITE_BUSY": (
         "the store is locked by another process",
@@ -15,14 +16,8 @@ SQLITE_PASSING = {
     "SQLITE_LOCKED": ("the store is locked", "try again"),
     "SQLITE_FULL": ("the disk is full", "free some space; the store is unharmed"),
     "SQLITE_IOERR": ("reading or writing the store failed", "see the kernel's log and the disk's free space"),
-    "SQLITE_READONLY": (
-        "the store can't be written to",
-        "check the owner and the mode of its file and directory",
-    ),
-    "SQLITE_CANTOPEN": (
-        "the store can't be opened",
-        "check the owner and the mode of its file and directory",
-    ),
+    "SQLITE_READONLY": ("the store can't be written to", MODE),
+    "SQLITE_CANTOPEN": ("the store can't be opened", MODE),
     "SQLITE_NOMEM": ("out of memory", "try again"),
 }
 RESTORE = "restore it from a backup; the next sync brings it up to date"

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from contacts_sync.sandbox import Sandbox
 from tests.launcher import Launcher
 from tests.operating import Operator, mirror, wait_until
-from tests.postgres import Server
+from tests.postgres import Server, serve
 
 ALICE = "alice@example.com"
 
@@ -212,6 +213,26 @@ def test_a_run_outlives_a_crash_of_the_database_server_inside_a_transaction(
     assert log_of(operator, "attempt_failed")[0]["error_type"] == "StoreUnavailable"
     assert [run["contacts_imported"] for run in operator.runs()] == [25]
     mirror(operator, "alice", ALICE)
+
+
+def test_a_daemon_that_finds_a_standby_in_its_servers_place_waits_until_it_is_promoted(
+    tmp_path: Path, google: Sandbox, launcher: Launcher
+) -> None:
+    """D21."""
+    google.world.add_account(ALICE).add_people(2)
+    with serve() as server:
+        operator = Operator(tmp_path, google, server.new_database(), launcher)
+        operator.init()
+        with operator.daemon():
+            operator.connect("alice", account=ALICE)
+            wait_until(lambda: operator.runs("--status", "succeeded"))
+            (server.folder / "data" / "standby.signal").touch()
+            server.restart()
+            assert "takes no writes" in operator.run("run-now", "alice", code=75).stderr
+            wait_until(lambda: "takes no writes" in (operator.home / "daemon.log").read_text())
+            server.execute(sql.SQL("SELECT pg_promote()"))
+            operator.run("run-now", "alice")
+    assert log_of(operator, "daemon_error") == []
 
 
 def test_a_daemon_whose_database_server_is_away_says_so_and_leaves_the_next_start_to_systemd(

@@ -112,6 +112,30 @@ def test_after_a_clock_that_ran_ahead_the_user_is_due_again_soon(alice: Database
     assert NOW < due_at(alice) <= NOW + DAY
 
 
+def test_who_was_deleted_by_sql_has_no_run_and_then_no_job(db: Database) -> None:
+    """U18."""
+    connected(db, "alice", "bob")
+    mine = planner(db)
+    mine.refresh(NOW)
+    with write(db) as tx:
+        tx.execute(text("DELETE FROM connections WHERE user_id = 'alice'"))
+    mine._fired.put("alice")
+    assert mine.queue_fired(NOW + DAY) == 0
+    mine.refresh(NOW + DAY)
+    assert mine._scheduler.present.keys() == {"bob"}
+
+
+def test_who_was_deleted_by_sql_is_no_longer_due_at_intervals(alice: Database) -> None:
+    """U18."""
+    mine = planner(alice)
+    mine.refresh(NOW)
+    with write(alice) as tx:
+        tx.execute(text("DELETE FROM connections WHERE user_id = 'alice'"))
+    assert mine.queue_due(NOW + 3 * DAY) == 0
+    mine.refresh(NOW + 3 * DAY)
+    assert mine.users == 1
+
+
 def test_daemons_that_look_while_runs_end_lose_no_slot_and_double_none(db: Database) -> None:
     users = [f"u{number}" for number in range(20)]
     connected(db, *users)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -113,13 +114,13 @@ def test_a_connection_is_used_again_but_no_cookie_goes_from_user_to_user(patient
     assert [answer.headers["X-Cookie"] for answer in answers] == ["", "", ""]
 
 
-def certify(folder: Path) -> tuple[Path, Path]:
-    """A self-signed certificate for 127.0.0.1, and its key."""
+def certify(folder: Path, host: str, ends: datetime) -> tuple[Path, Path]:
+    """A self-signed certificate for a host, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
-    now = datetime.now(UTC)
-    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(1))
-    made = made.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+    begins = ends - timedelta(2)
+    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), begins, ends)
+    made = made.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(host))]), critical=False)
     made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
     pem = made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
     kind, hidden = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -128,17 +129,23 @@ def certify(folder: Path) -> tuple[Path, Path]:
     return folder / "cert.pem", folder / "key.pem"
 
 
-@pytest.fixture
-def secure(tmp_path: Path) -> Iterator[str]:
-    """An https address whose certificate only `cert.pem` vouches for."""
+@contextmanager
+def serving_securely(folder: Path, *, host: str = "127.0.0.1", days: int = 1) -> Iterator[str]:
+    """An https address whose certificate, for `host` and for some days, only `cert.pem` vouches for."""
 
     def wrap(server: ThreadingHTTPServer) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*certify(tmp_path))
+        context.load_cert_chain(*certify(folder, host, datetime.now(UTC) + timedelta(days)))
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
 
     with serving(wrap) as port:
         yield f"https://127.0.0.1:{port}/"
+
+
+@pytest.fixture
+def secure(tmp_path: Path) -> Iterator[str]:
+    with serving_securely(tmp_path) as address:
+        yield address
 
 
 @contextmanager
@@ -166,6 +173,31 @@ def test_a_certificate_nobody_vouches_for_is_the_operators_trouble(secure: str) 
 def test_the_configured_ca_file_is_trusted_besides_the_systems(secure: str, tmp_path: Path) -> None:
     with opened(str(tmp_path / "cert.pem")) as transport:
         assert get(transport, secure).status == 200
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"), [({"days": -1}, "has expired"), ({"host": "127.0.0.2"}, "not valid for '127.0.0.1'")]
+)
+def test_a_certificate_that_is_expired_or_another_hosts_is_the_operators_trouble(
+    tmp_path: Path, wrong: dict[str, Any], why: str
+) -> None:
+    """N14: it pauses everybody, but for one probe a minute."""
+    with (
+        serving_securely(tmp_path, **wrong) as address,
+        opened(str(tmp_path / "cert.pem")) as transport,
+        pytest.raises(OperatorTrouble, match=f"certificate is not trusted .*{why}"),
+    ):
+        get(transport, address)
+
+
+def test_a_handshake_that_is_cut_is_passing_trouble_and_not_repeated_at_once(transport: Transport, peer: Peer) -> None:
+    """N14."""
+    visits: list[bytes] = []
+    half_a_server_hello = b"\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03"
+    address = peer(half_a_server_hello, visits=visits)
+    with pytest.raises(PassingTrouble, match="connection to Google failed"):
+        get(transport, address.replace("http:", "https:"))
+    assert len(visits) == 1
 
 
 def test_a_proxy_that_wants_a_password_is_the_operators_trouble(peer: Peer) -> None:

@@ -217,6 +217,24 @@ def test_what_is_no_page_is_passing_trouble(body: bytes) -> None:
         wire.page_of(body)
 
 
+@pytest.mark.parametrize("name", ["nextSyncToken", "nextPageToken"])
+@pytest.mark.parametrize("token", [7, 1.5, True, ["t"], {"t": 1}])
+def test_a_token_of_another_type_is_passing_trouble(name: str, token: object) -> None:
+    """G20."""
+    for of_page, listed in ((wire.page_of, "connections"), (wire.groups_of, "contactGroups")):
+        with pytest.raises(PassingTrouble):
+            of_page(json.dumps({listed: [], name: token}).encode())
+
+
+@pytest.mark.parametrize("token", [None, ""])
+def test_an_empty_token_is_none(token: object) -> None:
+    body = json.dumps({"nextSyncToken": token, "nextPageToken": token}).encode()
+    page = wire.page_of(body)
+    assert (page.next_sync_token, page.next_page_token) == (None, None)
+    labels, next_token = wire.groups_of(body)
+    assert (labels.sync_token, next_token) == (None, None)
+
+
 def test_a_contact_may_be_called_like_the_list_that_it_is_in() -> None:
     assert read(nicknames=[{"value": "connections"}]).nickname == "connections"
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import shutil
 import signal
 import socket
+import sqlite3
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,8 @@ import pytest
 from tests.inside import copy_of, rows, world_of
 from tests.launcher import Launched
 from tests.operating import wait_until
-from tests.proof.enumerating import Setting, prepare
+from tests.proof import seccomp
+from tests.proof.enumerating import Setting, prepare, watched
 from tests.proof.scenarios import CONNECTING, FULL, INCREMENTAL
 from tests.proof.stage import EMAIL, Scene
 
@@ -70,6 +73,55 @@ def test_a_damaged_store_is_found_at_start_and_left_as_it_is(setting: Setting) -
     assert "damaged" in ended.err
     assert "backup" in ended.err
     assert store.read_bytes() == before
+
+
+@pytest.mark.skipif(bool(seccomp.unavailable()), reason=seccomp.unavailable())
+@pytest.mark.parametrize("command", ["daemon", "status"])
+def test_a_store_on_a_read_only_file_system_is_said_to_be_out_of_reach(setting: Setting, command: str) -> None:
+    """D6."""
+    scene = prepare(setting, CONNECTING).anew()
+    before = store_of(scene).read_bytes()
+
+    def refuse(call: seccomp.Call, _: Launched) -> int:
+        in_store = call.name == "openat" and call.path.startswith(str(store_of(scene)))
+        writes = in_store and call.arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+        return errno.EROFS if writes else 0
+
+    ended = watched(scene, (command,), refuse)
+    assert ended.code == 75, ended
+    assert "read-only" in ended.err.splitlines()[-1]
+    assert "Traceback" not in ended.err
+    assert store_of(scene).read_bytes() == before
+
+
+def test_a_store_that_is_copied_from_a_running_daemon_goes_on_on_another_host(setting: Setting) -> None:
+    """U27: the old host's lease ends, and the slot that it was at work for stays one run."""
+    scene = prepare(setting, FULL, DAEMON__LEASE="2s", DAEMON__HEARTBEAT="200ms").anew()
+    with closing(sqlite3.connect(store_of(scene))) as store, store:
+        long_ago = "'2020-01-01T00:00:00.000000+00:00'"
+        store.execute(f"UPDATE connections SET cron = '0 0 1 1 *', scheduled_since = {long_ago}")
+        store.execute(f"UPDATE sync_states SET queued_until = {long_ago}")
+    gate = scene.google.faults.hold("people")
+    old = daemon(scene)
+    assert gate.arrived.wait(60)
+    with closing(sqlite3.connect(store_of(scene))) as store, closing(sqlite3.connect(scene.home / "backup.db")) as copy:
+        store.backup(copy)
+        with copy:
+            copy.execute("UPDATE nodes SET host = 'elsewhere', boot_id = 'another'")
+    old.kill()
+    assert old.wait().code == -9
+    gate.release()
+    for file in scene.home.glob("store.db*"):
+        file.unlink()
+    (scene.home / "backup.db").rename(store_of(scene))
+    new = daemon(scene)
+    wait_until(lambda: synced(scene) and is_equal(scene))
+    new.kill(signal.SIGTERM)
+    assert new.wait().code == 0
+    with scene.database() as db:
+        [(slot, starts, take_backs)] = rows(db, "SELECT slot, starts, take_backs FROM sync_runs")
+    assert slot.endswith("-01-01T00:00[UTC]")
+    assert (starts, take_backs) == (2, 1)
 
 
 def test_a_backup_of_last_week_is_brought_up_to_date(setting: Setting) -> None:

@@ -36,6 +36,24 @@ def test_what_a_server_gets_over_is_worth_another_try(postgres: Server, state: s
     assert "not now" in str(trouble)
 
 
+def test_a_server_that_takes_no_writes_is_worth_another_try_and_still_read(postgres: Server) -> None:
+    """D21: as a standby after a failover, or while an operator has it so."""
+    url = postgres.new_database()
+    close(open_database(url, create=True))
+    allow = sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = {}")
+    name = sql.Identifier(url.partition("?")[0].rpartition("/")[2])
+    postgres.execute(allow.format(name, sql.SQL("on")))
+    trouble = raised(url, "UPDATE store SET change_version = 7")
+    assert isinstance(trouble, StoreUnavailable)
+    assert "read-only" in str(trouble)
+    assert "primary" in trouble.hint
+    postgres.execute(allow.format(name, sql.SQL("off")))
+    db = open_database(url)
+    with write(db) as tx:
+        tx.execute(text("UPDATE store SET change_version = 7"))
+    close(db)
+
+
 @pytest.mark.parametrize("state", ["42501", "42P01", "22021", "23505", "54000"])
 def test_what_a_server_refuses_for_good_is_not(postgres: Server, state: str) -> None:
     url = postgres.new_database()

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
 from contacts_sync import vault
 from contacts_sync.model import RunStatus
 from contacts_sync.sandbox import Account, Sandbox, faults
@@ -11,7 +16,9 @@ from contacts_sync.store.engine import read
 from contacts_sync.sync.connecting import disconnect
 from contacts_sync.sync.desk import Desk
 from contacts_sync.sync.livecheck import try_grant
-from tests.inside import rows, sync
+from tests.inside import now, rows, sync
+
+MINUTE = timedelta(minutes=1)
 
 
 def stored_refresh_token(desk: Desk) -> str:
@@ -76,3 +83,38 @@ def test_what_a_refresh_brings_is_not_kept_if_the_user_was_disconnected_meanwhil
     assert sync(desk, "alice").run.status is RunStatus.CANCELLED
     assert rows(desk.db, "SELECT 1 FROM oauth_tokens") == []
     assert rows(desk.db, "SELECT status FROM connections") == [("disconnected",)]
+
+
+def dated_by_a_clock_that_is_off(desk: Desk, account: Account, off: timedelta) -> Desk:
+    """A fresh token has come to a host whose clock isn't Google's; the answer is the desk there."""
+    there = replace(desk, clock=lambda: account.now() + off)
+    account.expire_access_tokens()
+    assert sync(there, "alice").run.status is RunStatus.SUCCEEDED
+    return there
+
+
+@pytest.mark.parametrize("off", [10 * MINUTE, -10 * MINUTE], ids=["ahead", "behind"])
+def test_a_clock_that_is_off_renews_tokens_in_time_all_the_same(
+    desk: Desk, google: Sandbox, account: Account, off: timedelta
+) -> None:
+    """O21."""
+    there = dated_by_a_clock_that_is_off(desk, account, off)
+    before = google.count("token"), google.count("groups")
+    google.world.clock = lambda: now() + 30 * MINUTE
+    assert sync(there, "alice").run.status is RunStatus.SUCCEEDED
+    assert (google.count("token"), google.count("groups")) == (before[0], before[1] + 1)
+    google.world.clock = lambda: now() + 57 * MINUTE
+    assert sync(there, "alice").run.status is RunStatus.SUCCEEDED
+    assert (google.count("token"), google.count("groups")) == (before[0] + 1, before[1] + 2)
+
+
+def test_a_token_that_a_clock_set_right_since_takes_for_alive_is_renewed_when_google_refuses_it(
+    desk: Desk, google: Sandbox, account: Account
+) -> None:
+    """O21."""
+    dated_by_a_clock_that_is_off(desk, account, 10 * MINUTE)
+    before = google.count("token"), google.count("groups")
+    google.world.clock = lambda: now() + 62 * MINUTE
+    outcome = sync(replace(desk, clock=account.now), "alice")
+    assert (outcome.run.status, outcome.run.attempts) == (RunStatus.SUCCEEDED, 1)
+    assert (google.count("token"), google.count("groups")) == (before[0] + 1, before[1] + 2)

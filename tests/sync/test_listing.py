@@ -68,3 +68,13 @@ def test_a_repeated_page_token_is_stopped() -> None:
     with pytest.raises(PassingTrouble, match="don't end"):
         listing.note(page("b", to="2"), {}, ())
     assert listing.endless
+
+
+def test_a_thousand_empty_pages_are_read_to_their_end() -> None:
+    """G18."""
+    listing = Listing(sync_token=None)
+    for number in range(1_000):
+        listing.note(page(to=f"{number}"), {}, ())
+        assert (listing.complete, listing.page_token) == (False, f"{number}")
+    listing.note(page("a", sync_token="last"), {}, ())
+    assert (listing.complete, listing.seen, listing.next_sync_token) == (True, {"a"}, "last")

@@ -10,11 +10,14 @@ import subprocess
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg import sql
 
 from contacts_sync.sandbox import Sandbox
 from tests.launcher import Launcher
-from tests.operating import Operator, wait_until
+from tests.operating import Operator, mirror, wait_until
+from tests.postgres import Server, serve
 
 ALICE = "alice@example.com"
 
@@ -187,3 +190,60 @@ def test_a_daemon_whose_store_is_locked_still_stops_with_0_and_loses_no_run(
     gate.release()
     with operator.daemon():
         wait_until(lambda: operator.runs("--status", "succeeded"))
+
+
+def test_a_run_outlives_a_crash_of_the_database_server_inside_a_transaction(
+    tmp_path: Path, google: Sandbox, launcher: Launcher, postgres: Server
+) -> None:
+    """D16."""
+    settings = {"SYNC__PAGE_SIZE": "10", "SYNC__BACKOFF": "2s"}
+    operator = Operator(tmp_path, google, postgres.new_database(), launcher, **settings)
+    google.world.add_account(ALICE).add_people(25)
+    operator.init()
+    gate = google.faults.hold("people", page=2)
+    with operator.daemon(), closing(psycopg.connect(operator.url.replace("+psycopg", ""))) as other:
+        operator.connect("alice", account=ALICE)
+        assert gate.arrived.wait(30)
+        other.execute("LOCK TABLE contact_emails")
+        gate.release()
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'contact_emails'::regclass"
+        wait_until(lambda: other.execute(waiting).fetchone() == (1,))
+        postgres.restart(signal.SIGQUIT)
+        wait_until(lambda: operator.runs("--status", "succeeded"))
+    assert log_of(operator, "attempt_failed")[0]["error_type"] == "StoreUnavailable"
+    assert [run["contacts_imported"] for run in operator.runs()] == [25]
+    mirror(operator, "alice", ALICE)
+
+
+def test_a_daemon_that_finds_a_standby_in_its_servers_place_waits_until_it_is_promoted(
+    tmp_path: Path, google: Sandbox, launcher: Launcher
+) -> None:
+    """D21."""
+    google.world.add_account(ALICE).add_people(2)
+    with serve() as server:
+        operator = Operator(tmp_path, google, server.new_database(), launcher)
+        operator.init()
+        with operator.daemon():
+            operator.connect("alice", account=ALICE)
+            wait_until(lambda: operator.runs("--status", "succeeded"))
+            (server.folder / "data" / "standby.signal").touch()
+            server.restart()
+            assert "takes no writes" in operator.run("run-now", "alice", code=75).stderr
+            wait_until(lambda: "takes no writes" in (operator.home / "daemon.log").read_text())
+            server.execute(sql.SQL("SELECT pg_promote()"))
+            operator.run("run-now", "alice")
+    assert log_of(operator, "daemon_error") == []
+
+
+def test_a_daemon_whose_database_server_is_away_says_so_and_leaves_the_next_start_to_systemd(
+    tmp_path: Path, google: Sandbox, launcher: Launcher
+) -> None:
+    """D17."""
+    operator = Operator(tmp_path, google, f"postgresql+psycopg://postgres@/store?host={tmp_path}", launcher)
+    (tmp_path / "key").touch(0o600)
+    (tmp_path / "key").write_text(operator.run("key", "generate").stdout)
+    (said,) = operator.run("daemon", code=75).stderr.splitlines()
+    assert "the store isn't available" in said
+    assert "see that the database server is up" in said
+    unit = (Path(__file__).parents[2] / "systemd" / "contacts-sync.service").read_text().splitlines()
+    assert {"Restart=on-failure", "RestartPreventExitStatus=78"} <= set(unit)

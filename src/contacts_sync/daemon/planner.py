@@ -33,7 +33,7 @@ class Planner:
         self._scheduler = scheduler
         self._fired: SimpleQueue[str] = scheduler.fired
         self._settings = settings
-        self._version: int | None = None
+        self._version: tuple[int, int] | None = None
         self._broken: dict[str, str] = {}
         self._due: dict[str, None] = {}
         self._at_intervals: set[str] = set()
@@ -55,7 +55,7 @@ class Planner:
     def refresh(self, now: datetime) -> list[Connection]:
         """Reconcile the jobs with the store, if connections or schedules have changed since the last time."""
         with read(self._db) as tx:
-            version = connections.change_version(tx)
+            version = connections.change_version(tx), connections.count(tx)
             if version == self._version:
                 return []
             known, self._at_intervals = connections.every(tx), interval_schedules.users(tx)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -55,6 +55,7 @@ ENABLE_API = "enable the People API for your project in Google's console: APIs &
 CHECK_CLIENT = (
     "check google.client_secrets_file: the OAuth client is wrong, deleted, disabled or not of the type Desktop"
 )
+CHECK_CERTIFICATE = "check google.endpoints, google.endpoints.ca_file, and this host's clock"
 CONSENT_AGAIN = "the user must consent again: contacts-sync connect USER"
 
 
@@ -176,11 +177,10 @@ def _word(text: str) -> str:
 
 def judge_transport(exception: Exception) -> SyncError:  # noqa: PLR0911  (a table, a row a line)
     """What a failed exchange means. Exception texts carry URLs, so only their types are told."""
-    names = {type(cause).__name__ for cause in _causes(exception)}
+    causes = _causes(exception)
+    names = {type(cause).__name__ for cause in causes}
     if names & {"SSLCertVerificationError", "CertificateError"}:
-        return OperatorTrouble(
-            "Google's certificate is not trusted", hint="check google.endpoints and google.endpoints.ca_file"
-        )
+        return OperatorTrouble(f"Google's certificate is not trusted{_distrust(causes)}", hint=CHECK_CERTIFICATE)
     if "ProxyError" in names and "407" in str(exception):
         return OperatorTrouble("the configured proxy asks for credentials", hint="check google.endpoints.proxy")
     if "ProxyError" in names:
@@ -192,6 +192,12 @@ def judge_transport(exception: Exception) -> SyncError:  # noqa: PLR0911  (a tab
     if names & {"ReadTimeout", "ReadTimeoutError"}:
         return PassingTrouble("Google didn't answer in time")
     return PassingTrouble(f"the connection to Google failed ({type(exception).__name__})")
+
+
+def _distrust(causes: Iterable[BaseException]) -> str:
+    """Why, in OpenSSL's fixed words, which name the host at most."""
+    said = next((text for cause in causes if (text := getattr(cause, "verify_message", None))), None)
+    return f" ({said})" if said else ""
 
 
 def _causes(exception: BaseException | None) -> list[BaseException]:

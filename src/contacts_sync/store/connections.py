@@ -21,6 +21,7 @@ __all__ = [
     "change_version",
     "connect",
     "contact_counts",
+    "count",
     "disconnect",
     "every",
     "every_grant",
@@ -92,6 +93,11 @@ def contact_counts(tx: Transaction, user_id: str | None = None) -> dict[str, int
     by_user = select(contacts.c.user_id, func.count()).where(is_of(contacts, user_id)).group_by(contacts.c.user_id)
     rows = tx.execute(by_user)
     return {row[0]: row[1] for row in rows}
+
+
+def count(tx: Transaction) -> int:
+    """How many connections there are, the disconnected among them: rows deleted by hand change no version."""
+    return int(tx.execute(select(func.count()).select_from(table)).scalar_one())
 
 
 def change_version(tx: Transaction) -> int:

@@ -128,11 +128,16 @@ def make_engine(url: URL) -> Engine:
 def _refuse_dead(connection: Any, _record: object, _proxy: object) -> None:
     """A server that goes away says so, and a connection at rest hears nothing else. To ask each time, as
     `pool_pre_ping` does, would be a round trip more for every transaction.
+
+    After a reader SQLAlchemy leaves a connection asking for READ WRITE, over the operator's head where the database
+    is set read-only; a standby takes the mere word for a feature that it lacks. None is what the server says.
     """
     try:
         if connection.closed or _is_readable(connection.fileno()):
             connection.execute("SELECT 1")
             connection.rollback()
+        if connection.read_only is False:
+            connection.read_only = None
     except connection.Error as error:
         raise DisconnectionError from error
 

@@ -7,6 +7,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from contacts_sync.errors import StoreUnavailable, StoreUnusable
 
+MODE = "check the owner and the mode of its file and directory, and that its file system isn't read-only"
 SQLITE_PASSING = {
     "SQLITE_BUSY": (
         "the store is locked by another process",
@@ -15,19 +16,13 @@ SQLITE_PASSING = {
     "SQLITE_LOCKED": ("the store is locked", "try again"),
     "SQLITE_FULL": ("the disk is full", "free some space; the store is unharmed"),
     "SQLITE_IOERR": ("reading or writing the store failed", "see the kernel's log and the disk's free space"),
-    "SQLITE_READONLY": (
-        "the store can't be written to",
-        "check the owner and the mode of its file and directory",
-    ),
-    "SQLITE_CANTOPEN": (
-        "the store can't be opened",
-        "check the owner and the mode of its file and directory",
-    ),
+    "SQLITE_READONLY": ("the store can't be written to", MODE),
+    "SQLITE_CANTOPEN": ("the store can't be opened", MODE),
     "SQLITE_NOMEM": ("out of memory", "try again"),
 }
 RESTORE = "restore it from a backup; the next sync brings it up to date"
 SQLITE_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
-LOCK_NOT_AVAILABLE, INSUFFICIENT_PRIVILEGE = "55P03", "42501"
+LOCK_NOT_AVAILABLE, INSUFFICIENT_PRIVILEGE, READ_ONLY = "55P03", "42501", "25006"
 WHO_HOLDS_IT = (
     "end its transaction; psql shows it: SELECT pid, usename, application_name, state, xact_start "
     "FROM pg_stat_activity WHERE xact_start IS NOT NULL ORDER BY xact_start"
@@ -78,6 +73,11 @@ def _judge_server(error: BaseException) -> StoreUnavailable | StoreUnusable:
         )
     if state == LOCK_NOT_AVAILABLE:
         return StoreUnavailable(f"another session holds a lock in the store: {line}", hint=WHO_HOLDS_IT)
+    if state == READ_ONLY:
+        return StoreUnavailable(
+            f"the store takes no writes: {line}",
+            hint="the database is set read-only, or a standby: let database.url name the primary",
+        )
     if state == INSUFFICIENT_PRIVILEGE:
         return StoreUnusable(f"the database role lacks a right: {line}", hint="make it the owner of the database")
     if state is not None and state.startswith(POSTGRESQL_LASTING):

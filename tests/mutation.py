@@ -35,7 +35,7 @@ EQUIVALENT: Mapping[tuple[str, str], str] = {
         "timetable",
         "earlier = next(CronSim(self.cron, datetime.combine(today, MIDNIGHT), reverse=True), )",
     ): "the same",
-    ("timetable", "raise InvalidUsage(None) from None"): "a guard: CronSim itself refuses every day that never comes",
+    ("timetable", "raise _never_fires(None) from None"): "a guard: CronSim itself refuses every day that never comes",
     ("timetable", "while high - low >= timedelta(seconds=1):"): "one step more leads to the same second",
     ("timetable", "middle = low + (high - low) / 3"): "thirds lead to the same second as halves",
     (

@@ -18,7 +18,10 @@ Say = Callable[[str], None]
 PATIENCE_SECONDS = 4 * 3600  # for one test with all of its points
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The soak begins first: it lasts minutes, most of which it waits."""
+    items.sort(key=lambda item: item.path.name != "test_soak.py")
     if config.getoption("whole"):
         for item in items:
             if item.path.is_relative_to(Path(__file__).parent):

@@ -30,8 +30,8 @@ def test_only_connected_users_are_wanted() -> None:
 
 
 def test_a_broken_schedule_is_told_and_stops_nobody() -> None:
-    plan = wanted([connection("a", cron="99 * * * *"), connection("b")], DEFAULT)
-    assert set(plan.timetables) == {"b"}
+    plan = wanted([connection("a", cron="99 * * * *"), connection("b"), connection("c", zone="Asia/Tokyo")], DEFAULT)
+    assert (set(plan.timetables), set(plan.broken)) == ({"b", "c"}, {"a"})
     assert "99" in plan.broken["a"]
 
 

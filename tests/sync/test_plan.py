@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -139,6 +140,25 @@ def test_groups_are_inserted_renamed_and_removed() -> None:
     assert changes.inserts == (Group("g4", "Fresh", "user"),)
     assert changes.updates == ((1, Group("g1", "New", "user")),)
     assert changes.removals == (2,)
+
+
+MINE, STARRED = KnownGroup(1, "g1", "Team", "user"), KnownGroup(2, "g2", "starred", "system")
+
+
+@pytest.mark.parametrize(
+    ("known", "listed", "lacks"),
+    [
+        ([MINE, STARRED], [Group("g1", "Team", "user")], True),
+        ([MINE, STARRED], [], True),
+        ([MINE, STARRED], [Group("g1", "Team", "user"), Group("g2", "starred", "system")], False),
+        ([MINE], [], False),
+        ([], [Group("g2", "starred", "system")], False),
+    ],
+)
+def test_a_list_of_labels_lacks_googles_own_if_they_were_there_once(
+    known: list[KnownGroup], listed: list[Group], lacks: bool
+) -> None:
+    assert plan.lacks_googles_own(known, listed) is lacks
 
 
 def test_a_full_listing_removes_what_it_has_not_shown() -> None:

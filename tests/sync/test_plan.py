@@ -142,6 +142,10 @@ def test_groups_are_inserted_renamed_and_removed() -> None:
     assert changes.removals == (2,)
 
 
+def test_strangers_are_those_whose_own_name_nobody_has() -> None:
+    assert plan.strangers([row(1, "p1")], [person("p1"), person("p2")]) == [person("p2")]
+
+
 MINE, STARRED = KnownGroup(1, "g1", "Team", "user"), KnownGroup(2, "g2", "starred", "system")
 
 

@@ -335,7 +335,8 @@ def test_transport_trouble_is_told_by_its_kind_and_repeats_no_url(trouble: Excep
 
 def test_transport_trouble_names_the_key_to_check() -> None:
     certificate = requests.exceptions.SSLError(ssl.SSLCertVerificationError())
-    assert "check google.endpoints, google.endpoints.ca_file" in faults.judge_transport(certificate).hint
+    hint = "check google.endpoints, google.endpoints.ca_file, and this host's clock"
+    assert faults.judge_transport(certificate).hint == hint
     for status in (407, 403):
         refused = requests.exceptions.ProxyError(f"Tunnel connection failed: {status}")
         assert faults.judge_transport(refused).hint == "check google.endpoints.proxy"

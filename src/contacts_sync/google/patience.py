@@ -10,7 +10,6 @@ from __future__ import annotations
 import http.client
 import io
 import socket
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -19,6 +18,8 @@ from typing import Any
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError
+
+from contacts_sync.beside import promised
 
 READS_PER_ANSWER = 2  # a whole answer may take as long as this many silent reads
 CONNECTS_PER_HOST = 3  # an address that hears nothing leaves time for the next one, as IPv6 may for IPv4
@@ -73,23 +74,14 @@ class _TimedResponse(http.client.HTTPResponse):
 
 def _connected_in_time(connection: HTTPConnection, connect: Callable[[], socket.socket]) -> socket.socket:
     """What `connect` gives, in a thread of its own: nothing else ends a look-up that gets no answer."""
-    coming: Future[socket.socket] = Future()
-    try:
-        threading.Thread(target=_fulfil, args=(coming, connect), name="connect", daemon=True).start()
-    except RuntimeError:  # the system gives no more threads
+    coming = promised("connect", connect)
+    if coming is None:
         return connect()
     try:
         return coming.result(CONNECTS_PER_HOST * connection.timeout if connection.timeout else None)
     except TimeoutError:
         coming.add_done_callback(_hang_up)
         raise ConnectTimeoutError(connection, f"looking {connection.host} up took too long") from None
-
-
-def _fulfil(coming: Future[socket.socket], connect: Callable[[], socket.socket]) -> None:
-    try:
-        coming.set_result(connect())
-    except BaseException as trouble:  # noqa: BLE001  (whoever waits raises it)
-        coming.set_exception(trouble)
 
 
 def _hang_up(late: Future[socket.socket]) -> None:

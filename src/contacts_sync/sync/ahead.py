@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+from contacts_sync.beside import promised
 from contacts_sync.model import Page
 
 
@@ -29,22 +30,14 @@ class ReadAhead:
         """The page to come, or why it doesn't; None while another run reads ahead, or nobody can."""
         if not self._turn.acquire(blocking=False):
             return None
-        coming: Future[Reading] = Future()
         context = contextvars.copy_context()  # what the log says belongs to this run
-        reader = threading.Thread(target=context.run, args=(self._fetch, fetch, coming), name="ahead", daemon=True)
-        try:
-            reader.start()
-        except RuntimeError:  # the system gives no more threads: then the page is read when it is wanted
+        coming = promised("ahead", lambda: context.run(self._fetch, fetch))
+        if coming is None:  # then the page is read when it is wanted
             self._turn.release()
-            return None
         return coming
 
-    def _fetch(self, fetch: Callable[[], Reading], coming: Future[Reading]) -> None:
+    def _fetch(self, fetch: Callable[[], Reading]) -> Reading:
         try:
-            reading = fetch()
-        except BaseException as trouble:  # noqa: BLE001  (whose page it is raises it)
+            return fetch()
+        finally:
             self._turn.release()
-            coming.set_exception(trouble)
-        else:
-            self._turn.release()
-            coming.set_result(reading)

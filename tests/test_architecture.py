@@ -56,7 +56,7 @@ ROOMS = {
     "flask": ("web",),
     "jinja2": ("web",),
     "jwt": ("google.service_account",),
-    "msgspec": ("google.carried", "google.wire", "vault"),
+    "msgspec": ("google.carried", "google.wire", "store.rows", "vault"),
     "oauthlib": ("google.consent",),
     "markupsafe": ("web",),
     "platformdirs": ("config",),

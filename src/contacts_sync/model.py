@@ -290,14 +290,13 @@ class Phone(NamedTuple):
     is_primary: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(NamedTuple):
     """A contact as we keep it. `etag` and `source_id` are the CONTACT source's; `payload` is Google's JSON text."""
 
     resource_name: str
     source_id: str | None
     etag: str | None
-    payload: str = field(repr=False)
+    payload: str
     display_name: str | None = None
     given_name: str | None = None
     family_name: str | None = None
@@ -311,6 +310,10 @@ class Person:
     phones: tuple[Phone, ...] = ()
     memberships: frozenset[str] = frozenset()  # resource names of groups
     previous_resource_names: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Private data, and long."""
+        return f"Person({self.resource_name!r})"
 
 
 @dataclass(frozen=True, slots=True)

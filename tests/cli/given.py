@@ -75,4 +75,4 @@ def people(db: Database, user: str, *given: dict[str, Any]) -> None:
     """Contacts of a user, with the fields given."""
     inserts = tuple(person(number, **fields) for number, fields in enumerate(given))
     with write(db) as tx:
-        contacts.apply(tx, user, contacts.worded(Changes(inserts=inserts)), now())
+        contacts.apply(tx, user, contacts.ready(Changes(inserts=inserts)), now())

@@ -61,5 +61,5 @@ def person(number: int, **more: Any) -> Person:
 def stored(db: Database, user: str, *people: Person) -> dict[str, int]:
     """Insert people; the answer is their ids by resource name."""
     with write(db) as tx:
-        contacts.apply(tx, user, contacts.worded(Changes(inserts=people)), NOW)
+        contacts.apply(tx, user, contacts.ready(Changes(inserts=people)), NOW)
         return contacts.known_names(tx, user)

@@ -81,7 +81,7 @@ def test_what_has_changed_or_gone_is_no_longer_found_by_its_old_words(db: Databa
     ids = stored(db, "alice", *PEOPLE)
     with write(db) as tx:
         renamed = person(1, display_name="Grace")
-        contacts.apply(tx, "alice", contacts.worded(Changes(updates=(ContactUpdate(ids["people/c1"], renamed),))), NOW)
+        contacts.apply(tx, "alice", contacts.ready(Changes(updates=(ContactUpdate(ids["people/c1"], renamed),))), NOW)
         contacts.remove(tx, "alice", [ids["people/c2"]])
     assert [found(db, text) for text in ("zoe", "adam", "grace")] == [[], [], ["alice 1"]]
 

@@ -32,7 +32,7 @@ def labelled(db: Database, *groups: Group) -> dict[str, int]:
 
 def apply(db: Database, **changes: Any) -> None:
     with write(db) as tx:
-        contacts.apply(tx, "alice", contacts.worded(Changes(**changes)), NOW + MINUTE)
+        contacts.apply(tx, "alice", contacts.ready(Changes(**changes)), NOW + MINUTE)
 
 
 def names(db: Database) -> dict[str, int]:
@@ -136,7 +136,7 @@ def test_any_change_of_names_keeps_every_contact(
         ]
         with write(db) as tx:
             contacts.remove(tx, "alice", [ids[f"people/c{number}"] for number in gone])
-            contacts.apply(tx, "alice", contacts.worded(Changes(updates=tuple(moves))), NOW)
+            contacts.apply(tx, "alice", contacts.ready(Changes(updates=tuple(moves))), NOW)
         assert names(db) == {move.person.resource_name: move.id for move in moves}
     finally:
         close(db)

@@ -26,7 +26,7 @@ def test_more_rows_than_a_statement_holds_are_written_and_found(db: Database, mo
     ids = stored(db, "alice", *map(person, range(5)))
     updates = tuple(ContactUpdate(ids[f"people/c{n}"], person(n, display_name=f"Renamed{n}")) for n in range(5))
     with write(db) as tx:
-        contacts.apply(tx, "alice", contacts.worded(Changes(updates=updates)), NOW + MINUTE)
+        contacts.apply(tx, "alice", contacts.ready(Changes(updates=updates)), NOW + MINUTE)
     with read(db) as tx:
         found = [contacts.search(tx, f"renamed{n}") for n in range(5)]
         assert not contacts.search(tx, "Person")

@@ -86,7 +86,7 @@ def test_counters_of_a_page_that_is_rolled_back_do_not_count(db: Database) -> No
     page = Changes(inserts=(person(1), person(1)))
     with suppress(StoreUnusable), write(db) as tx:
         runs.hold(tx, run, "w1", NOW, LEASE, page.counters)
-        contacts.apply(tx, "alice", contacts.worded(page), NOW)
+        contacts.apply(tx, "alice", contacts.ready(page), NOW)
     assert now_of(db, run).counters == Counters()
 
 
@@ -221,7 +221,7 @@ def test_a_disconnect_waits_for_the_page_being_written_and_lets_no_later_one_in(
             runs.hold(tx, run, "w1", NOW, LEASE)
             writing.set()
             go_on.wait(10)
-            contacts.apply(tx, "alice", contacts.worded(Changes(inserts=(person(1),))), NOW)
+            contacts.apply(tx, "alice", contacts.ready(Changes(inserts=(person(1),))), NOW)
 
     def disconnect() -> None:
         with write(db) as tx:
@@ -248,7 +248,7 @@ def test_wiping_waits_for_the_page_being_written(db: Database) -> None:
     def page() -> None:
         with write(db) as tx:
             runs.hold(tx, run, "w1", NOW, LEASE)
-            contacts.apply(tx, "alice", contacts.worded(Changes(inserts=(person(1),))), NOW)
+            contacts.apply(tx, "alice", contacts.ready(Changes(inserts=(person(1),))), NOW)
             writing.set()
             go_on.wait(10)
 

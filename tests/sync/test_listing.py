@@ -78,3 +78,22 @@ def test_a_thousand_empty_pages_are_read_to_their_end() -> None:
         assert (listing.complete, listing.page_token) == (False, f"{number}")
     listing.note(page("a", sync_token="last"), {}, ())
     assert (listing.complete, listing.seen, listing.next_sync_token) == (True, {"a"}, "last")
+
+
+def from_nothing(*pages: Page) -> Listing:
+    listing = Listing(sync_token=None, from_nothing=True)
+    for one in pages:
+        listing.note(one, {}, ())
+    return listing
+
+
+def test_a_listing_that_began_with_nobody_stored_knows_none_of_those_it_has_not_shown() -> None:
+    assert from_nothing().knows_none_of({"a"}, {"1"})
+    assert from_nothing(page("a", to="2")).knows_none_of({"b"}, {"1"})
+    assert not Listing(sync_token=None).knows_none_of({"a"}, {"1"})
+
+
+@pytest.mark.parametrize(("names", "sources"), [({"a", "z"}, set()), ({"gone"}, set()), ({"z"}, {"id-a"})])
+def test_who_was_shown_may_be_stored_under_any_name_or_source(names: set[str], sources: set[str]) -> None:
+    shown = replace(page(to="2"), entries=(Person("a", "id-a", "e", "{}"), Person("gone", None, "e", "{}")))
+    assert not from_nothing(shown, page("-gone", to="3")).knows_none_of(names, sources)

@@ -150,7 +150,7 @@ def test_a_nonsensical_query_is_no_error(either: Site) -> None:
 def test_contacts_are_never_shown(site: Site) -> None:
     connected(site.db, "alice", now=now())
     with write(site.db) as tx:
-        contacts.apply(tx, "alice", contacts.worded(Changes(inserts=(person(1, display_name="Ada <script>"),))), now())
+        contacts.apply(tx, "alice", contacts.ready(Changes(inserts=(person(1, display_name="Ada <script>"),))), now())
     for path in ("/", "/user?id=alice", "/metrics"):
         assert "Ada" not in site.get(path).text
     assert "Contacts 1 in the store" in text_of(site.get("/user?id=alice").text)

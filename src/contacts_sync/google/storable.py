@@ -8,7 +8,7 @@ import math
 import re
 
 REPLACEMENT = rb"\ufffd"
-UNSTORABLE = (rb"\u0000", rb"\ud", rb"\uD")
+UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")  # or a part of a pair, or behind another backslash
 ESCAPE = re.compile(  # good: a surrogate pair, or any other escape; else U+0000 or a lone surrogate
     rb"(?P<good>\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
     rb"|\\u0000|\\u[dD][89a-fA-F][0-9a-fA-F]{2}|(?P<other>\\.)"
@@ -27,7 +27,7 @@ def storable(body: bytes) -> bytes:
     """
     if not _is_utf8(body):
         body = body.decode(errors="replace").encode()
-    if b"\\" in body and b"\\u" in body and any(sign in body for sign in UNSTORABLE):
+    if UNSTORABLE.search(body):
         body = ESCAPE.sub(lambda found: found[0] if found["good"] or found["other"] else REPLACEMENT, body)
     if _may_have_an_oversized_number(body):
         json.loads(body, parse_int=_number, parse_float=_number)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
-from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table, bindparam, delete, func, insert, select, update
@@ -40,6 +39,7 @@ from contacts_sync.store.transactions import Transaction
 
 __all__ = [
     "ContactRow",
+    "Ready",
     "apply",
     "apply_groups",
     "count",
@@ -50,21 +50,19 @@ __all__ = [
     "known_names",
     "listing",
     "payloads",
+    "ready",
     "remove",
     "search",
     "show",
     "unreadable_counts",
-    "worded",
-    "words_of",
 ]
 
 IDENTITY = [contacts.c[name] for name in ("id", "resource_name", "source_id", "etag")]
 PLAIN = [column.name for column in contacts.c if column.name not in ("id", "user_id", "synced_at", "search_text")]
 PLAIN_VALUES = attrgetter(*PLAIN)
-WRITTEN = (*PLAIN, "synced_at", "search_text")
+WRITTEN = (*PLAIN, "search_text")
 NOTHING = GroupChanges()
 NO_LABELS: frozenset[str] = frozenset()
-NO_WORDS: Mapping[str, str] = MappingProxyType({})
 
 GROUPS_OF_USER = Prepared(
     select(*(contact_groups.c[name] for name in KnownGroup.__slots__)).where(
@@ -123,29 +121,21 @@ def count(tx: Transaction, user_id: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Worded:
-    """Changes with the `search_text` of each insert and each update, in their order."""
+class Ready:
+    """Changes with the values of `WRITTEN`, of each insert and each update in their order."""
 
     changes: Changes
-    of_inserts: list[str]
-    of_updates: list[str]
+    inserts: Sequence[rows_.Row]
+    updates: Sequence[rows_.Row]
 
 
-def worded(changes: Changes, known: Mapping[str, str] = NO_WORDS) -> Worded:
-    """Changes ready to be written: cutting texts into words takes long, and needs no transaction.
-
-    `known` is what `words_of` has found for the same page.
-    """
-
-    def words(person: Person) -> str:
-        return known.get(person.resource_name) or _words(person)
-
-    return Worded(changes, list(map(words, changes.inserts)), [words(change.person) for change in changes.updates])
+def ready(changes: Changes) -> Ready:
+    """Changes ready to be written: to cut texts into words takes long, and needs no transaction."""
+    return Ready(changes, _rows(changes.inserts), _rows([change.person for change in changes.updates]))
 
 
-def words_of(people: Iterable[Person]) -> dict[str, str]:
-    """The `search_text` of each by resource name."""
-    return {person.resource_name: _words(person) for person in people}
+def _rows(people: Iterable[Person]) -> list[rows_.Row]:
+    return [(*PLAIN_VALUES(person), _words(person)) for person in people]
 
 
 def _words(person: Person) -> str:
@@ -153,30 +143,25 @@ def _words(person: Person) -> str:
     return search_text(person, emails, [(phone.value, phone.canonical) for phone in person.phones])
 
 
-def apply(tx: Transaction, user_id: str, ready: Worded, now: datetime) -> None:
+def apply(tx: Transaction, user_id: str, ready: Ready, now: datetime) -> None:
     """Carry out what one page changes. Resource names may swap; labels that aren't stored are left out."""
     changes, at = ready.changes, rows_.stamp(tx, now)
-    _update(tx, changes.updates, _rows([change.person for change in changes.updates], at, ready.of_updates))
-    inserted = _insert(tx, user_id, changes.inserts, _rows(changes.inserts, at, ready.of_inserts))
+    _update(tx, changes.updates, ready.updates, at)
+    inserted = _insert(tx, user_id, changes.inserts, ready.inserts, at)
     _write_values(tx, {change.id: change.person for change in changes.updates} | inserted)
     _delete(tx, contact_group_members, contact_group_members.c.contact_id, changes.members)
     members = {id_: person.memberships for id_, person in inserted.items()} | dict(changes.members)
     _write_members(tx, user_id, members)
 
 
-def _rows(people: Iterable[Person], at: Any, words: Iterable[str]) -> list[rows_.Row]:
-    """The values of `WRITTEN`, of each."""
-    return [(*PLAIN_VALUES(person), at, text) for person, text in zip(people, words, strict=True)]
-
-
-def _update(tx: Transaction, changes: Collection[ContactUpdate], written: Iterable[rows_.Row]) -> None:
+def _update(tx: Transaction, changes: Collection[ContactUpdate], written: Iterable[rows_.Row], at: Any) -> None:
     if not changes:
         return
     _step_aside(tx, changes)
     for table in (contact_emails, contact_phones):
         _delete(tx, table, table.c.contact_id, [change.id for change in changes])
-    rows = [(*row, change.id) for change, row in zip(changes, written, strict=True)]
-    rows_.update(tx, contacts, WRITTEN, rows)
+    rows = [(at, *row, change.id) for change, row in zip(changes, written, strict=True)]
+    rows_.update(tx, contacts, ("synced_at", *WRITTEN), rows)
 
 
 def _step_aside(tx: Transaction, changes: Iterable[ContactUpdate]) -> None:
@@ -188,13 +173,13 @@ def _step_aside(tx: Transaction, changes: Iterable[ContactUpdate]) -> None:
 
 
 def _insert(
-    tx: Transaction, user_id: str, people: Collection[Person], written: Iterable[rows_.Row]
+    tx: Transaction, user_id: str, people: Collection[Person], written: Iterable[rows_.Row], at: Any
 ) -> dict[int, Person]:
     if not people:
         return {}
     ids = rows_.new_ids(tx, contacts, len(people))
-    rows = [(id_, user_id, *row) for id_, row in zip(ids, written, strict=True)]
-    rows_.insert(tx, contacts, ("id", "user_id", *WRITTEN), rows, large=True)
+    rows = [(id_, user_id, at, *row) for id_, row in zip(ids, written, strict=True)]
+    rows_.insert(tx, contacts, ("id", "user_id", "synced_at", *WRITTEN), rows, large=True)
     return dict(zip(ids, people, strict=True))
 
 

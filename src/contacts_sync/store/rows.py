@@ -5,12 +5,12 @@ Values must be what the driver takes: text, numbers, None, and instants by `stam
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import Any
 
+import msgspec
 from sqlalchemy import ColumnElement, Table, bindparam
 from sqlalchemy.exc import DBAPIError
 
@@ -56,7 +56,7 @@ def insert(tx: Transaction, table: Table, columns: Sequence[str], rows: Sequence
         _execute_at_once(tx, inserting + "VALUES ", "", rows)
     else:
         cells = ", ".join(f"json_extract(value, '$[{n}]')" for n in range(len(columns)))
-        tx.exec_driver_sql(f"{inserting} SELECT {cells} FROM json_each(?)", (json.dumps(rows),))  # noqa: S608  (names of ours)
+        tx.exec_driver_sql(f"{inserting} SELECT {cells} FROM json_each(?)", (msgspec.json.encode(rows).decode(),))  # noqa: S608  (names of ours)
 
 
 def update(tx: Transaction, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:

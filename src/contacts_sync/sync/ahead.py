@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from contacts_sync.beside import promised
 from contacts_sync.model import Page
+from contacts_sync.store.contacts import Ready
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A page, and the words of its people by resource name, where they were cut ahead."""
+    """A page; and, made ready to be written, what it changes if nobody on it is known yet, as in a first listing."""
 
     page: Page
-    words: Mapping[str, str] = field(default_factory=dict)
+    ready: Ready | None = None
 
 
 class ReadAhead:

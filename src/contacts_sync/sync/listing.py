@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from contacts_sync.errors import PassingTrouble
@@ -18,6 +18,9 @@ class Listing:
     With a `sync_token` it is incremental: only changes and tombstones come. `seen` are the resource names shown
     alive, `owners` the rows they belong to, `tombstones` the names that have gone, `unreadable` what has no name,
     `total` how many Google says there are (the least that a page has said: somebody may delete meanwhile).
+
+    `from_nothing`: nobody was stored when it began, and who is now was on a page that it has noted; `sources` are
+    their CONTACT source ids.
     """
 
     sync_token: str | None
@@ -31,6 +34,8 @@ class Listing:
     page_tokens: set[str] = field(default_factory=set)
     unreadable: list[str] = field(default_factory=list)
     total: int | None = None
+    from_nothing: bool = False
+    sources: set[str] = field(default_factory=set)
 
     @property
     def listed(self) -> int:
@@ -46,6 +51,11 @@ class Listing:
     def full(self) -> bool:
         """True if this reading shows everything that Google has."""
         return self.sync_token is None
+
+    def knows_none_of(self, names: Collection[str], sources: Collection[str]) -> bool:
+        """True if nobody with one of these names or source ids can be stored, so that the store needn't be asked."""
+        unnamed = self.seen.isdisjoint(names) and self.tombstones.isdisjoint(names)
+        return self.from_nothing and unnamed and self.sources.isdisjoint(sources)
 
     def note(self, page: Page, owners: Mapping[int, str], superseded: Iterable[str]) -> None:
         """Record what a committed page has shown, and where to go on.
@@ -65,6 +75,8 @@ class Listing:
     def _note_entry(self, entry: Person | str) -> None:
         if isinstance(entry, Person):
             self.seen.add(entry.resource_name)
+            if self.from_nothing and entry.source_id:
+                self.sources.add(entry.source_id)
             self.tombstones.discard(entry.resource_name)
         else:
             self.tombstones.add(entry)

@@ -24,6 +24,7 @@ from contacts_sync.model import (
     Changes,
     Counters,
     GroupChanges,
+    KnownContact,
     KnownGroup,
     Outcome,
     Page,
@@ -112,6 +113,8 @@ class _Claim:
 
     def _begin(self) -> None:
         self._may_go_on()
+        if self._listing is not None:  # of an attempt that failed: its last page may have been committed unheard
+            self._listing.from_nothing = False
         with write(self._desk.db) as tx:
             runs.begin_attempt(tx, self._run)
 
@@ -201,7 +204,13 @@ class _Claim:
             with fenced(self._desk, self._run) as tx:
                 runs.turn_full(tx, self._run)
             self._run = replace(self._run, kind=RunKind.FULL)
-        return Listing(sync_token=None)
+        return Listing(sync_token=None, from_nothing=self._is_nobody_stored())
+
+    def _is_nobody_stored(self) -> bool:
+        if self._state.last_full_sync_at is not None:
+            return False
+        with read(self._desk.db) as tx:
+            return contacts.count(tx, self._run.user_id) == 0
 
     def _read_contacts(self, listing: Listing) -> Listing:
         """Read and commit page after page; the answer is the complete listing (another one if a token expired)."""
@@ -235,10 +244,11 @@ class _Claim:
             self._ahead = (page_token, coming) if coming is not None else None
 
     def _fetch_ahead(self, page_token: str, sync_token: str | None) -> Reading:
-        """In a first listing everybody is new, so that their words can be cut ahead, too."""
+        """In a first listing everybody should be new: then they can be made ready ahead, too."""
         page = self._fetch_page(page_token, sync_token)
-        is_first = self._state.last_full_sync_at is None
-        return Reading(page, contacts.words_of(plan.people_of(page)) if is_first else {})
+        if self._state.last_full_sync_at is not None:
+            return Reading(page)
+        return Reading(page, contacts.ready(Changes(inserts=tuple(plan.people_of(page)))))
 
     def _fetch_page(self, page_token: str | None, sync_token: str | None) -> Page:
         return self._access.call(
@@ -254,7 +264,8 @@ class _Claim:
         alive = plan.people_of(page)
         labels = self._labels_for(alive)
         planned = self._plan(alive, labels, listing)
-        ready = contacts.worded(planned.changes, reading.words)
+        ahead = reading.ready
+        ready = ahead if ahead and ahead.changes == planned.changes else contacts.ready(planned.changes)
         self._begin_next_page(page, listing)
         if planned.changes != NO_CHANGES:
             with fenced(self._desk, self._run, planned.changes.counters) as tx:
@@ -264,14 +275,21 @@ class _Claim:
     def _plan(self, alive: list[Person], labels: frozenset[str], listing: Listing) -> plan.PagePlan:
         if not alive:
             return plan.NOTHING
+        known, stored = self._what_is_known(alive, listing)
+        return plan.plan_page(known, alive, labels=labels, owners=listing.owners, stored=stored, by_source=listing.full)
+
+    def _what_is_known(self, alive: list[Person], listing: Listing) -> tuple[list[KnownContact], dict[int, str]]:
+        """The rows that may be these people's, and the payloads of those whose etag doesn't tell enough."""
+        names, sources = plan.names_of(alive), plan.sources_of(alive)
+        if listing.knows_none_of(names, sources):
+            return [], {}
         trusted = self._state.request_fingerprint == self._fingerprint
         with read(self._desk.db) as tx:
-            known = contacts.known(tx, self._run.user_id, plan.names_of(alive), ())
+            known = contacts.known(tx, self._run.user_id, names, ())
             if listing.full:
                 strangers = plan.strangers(known, alive)
                 known += contacts.known(tx, self._run.user_id, (), plan.sources_of(strangers))
-            stored = contacts.payloads(tx, plan.doubtful(known, alive, trust_etags=trusted))
-        return plan.plan_page(known, alive, labels=labels, owners=listing.owners, stored=stored, by_source=listing.full)
+            return known, contacts.payloads(tx, plan.doubtful(known, alive, trust_etags=trusted))
 
     # -- the end
 

@@ -20,7 +20,7 @@ from tests.proof.conftest import Say
 from tests.proof.histories import Histories, open_place
 
 HISTORIES, QUICK = 20_000, 1_000
-STEPS, QUICK_STEPS = 50, 20
+STEPS, QUICK_STEPS = 50, 10
 PHASES, SHRINKING = (Phase.generate,), (Phase.shrink,)  # a replay may take its time
 SHARDS, QUICK_SHARDS = 40, 4  # a store each; on both databases
 

@@ -14,6 +14,7 @@ from contacts_sync.errors import DaemonRunning, StoreUnusable
 from contacts_sync.model import Node
 from contacts_sync.store import contacts, migrate, nodes, tables
 from contacts_sync.store.engine import Database, close, open_database, read, write
+from tests.postgres import Server
 
 
 def test_the_migrations_lead_to_the_tables_as_written(db: Database) -> None:
@@ -126,3 +127,13 @@ def test_an_older_store_that_a_daemon_works_on_is_not_upgraded_under_it(store_ur
     close(open_database(store_url, upgrade=True))
     assert migrate.current(db) == migrate.head()
     close(db)
+
+
+def test_payloads_are_compressed_lightly_from_the_upgrade_on(postgres: Server) -> None:
+    db = old_store(postgres.new_database(), "0006")
+    migrate.upgrade(db)
+    with read(db) as tx:
+        how = "SELECT attstorage, attcompression FROM pg_attribute WHERE attrelid = 'contacts'::regclass AND attname = 'payload'"
+        storage, compression = tx.execute(text(how)).one()
+    close(db)
+    assert (storage, compression) in {("e", ""), ("x", "l")}  # without lz4 in the server, and with it

@@ -7,7 +7,19 @@ from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, ColumnElement, DateTime, Dialect, Integer, Text, cast, text, type_coerce
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Connection,
+    DateTime,
+    Dialect,
+    Integer,
+    Text,
+    cast,
+    text,
+    type_coerce,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler, TypeCompiler
 from sqlalchemy.sql.elements import BindParameter
@@ -136,3 +148,14 @@ class JsonText(UserDefinedType[str]):
 @compiles(JsonText, "postgresql")
 def _jsonb(_type: JsonText, _compiler: TypeCompiler, **_: Any) -> str:
     return "JSONB"
+
+
+def compress_lightly(tx: Connection, table: str, column: str) -> None:
+    """PostgreSQL's own way to compress a payload takes as long as half of what else it does for a contact. From now on
+    they are compressed by lz4, which takes a tenth of that, or not at all where the server was built without it.
+    """
+    if not is_server(tx.dialect):
+        return
+    methods = tx.exec_driver_sql("SELECT enumvals FROM pg_settings WHERE name = 'default_toast_compression'").scalar()
+    how = "COMPRESSION lz4" if "lz4" in (methods or ()) else "STORAGE EXTERNAL"
+    tx.exec_driver_sql(f"ALTER TABLE {table} ALTER COLUMN {column} SET {how}")

@@ -52,10 +52,14 @@ MIGRATION_LOCK = int.from_bytes(b"contacts")  # the advisory lock of whoever mig
 
 # `synchronous` belongs to a connection: FULL is one fsync a commit, NORMAL may lose the latest commits in a power
 # cut, but never the store.
+SQLITE_WRITER = (
+    "PRAGMA query_only = OFF",
+    "PRAGMA cache_size = -8192",
+)  # KiB; SQLite's own 2 MiB hold no big account's indexes
 SQLITE_PREPARE = {
     "read": ("PRAGMA query_only = ON",),
-    "write": ("PRAGMA query_only = OFF", "PRAGMA synchronous = NORMAL"),
-    "durable": ("PRAGMA query_only = OFF", "PRAGMA synchronous = FULL"),
+    "write": (*SQLITE_WRITER, "PRAGMA synchronous = NORMAL"),
+    "durable": (*SQLITE_WRITER, "PRAGMA synchronous = FULL"),
 }
 SQLITE_BEGIN = {"read": "BEGIN", "write": "BEGIN IMMEDIATE", "durable": "BEGIN IMMEDIATE"}
 POSTGRESQL_READ = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}

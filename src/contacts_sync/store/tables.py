@@ -9,6 +9,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ColumnElement,
+    Connection,
     ForeignKey,
     Identity,
     Index,
@@ -23,7 +24,7 @@ from sqlalchemy import (
     true,
 )
 
-from contacts_sync.store.columns import CLUSTERED, ID, NEVER_REUSED, Instant, JsonText, partial
+from contacts_sync.store.columns import CLUSTERED, ID, NEVER_REUSED, Instant, JsonText, compress_lightly, partial
 from contacts_sync.store.words_index import index_words
 
 PRODUCT = "contacts-sync"
@@ -128,7 +129,15 @@ contacts = Table(
     Index(None, "user_id", "source_id"),
     **NEVER_REUSED,
 )
-event.listen(contacts, "after_create", lambda _table, connection, **_: index_words(connection))
+
+
+def _equip_contacts(_table: Table, tx: Connection, **_: object) -> None:
+    """What only one of the databases knows, as the migrations add it."""
+    index_words(tx)
+    compress_lightly(tx, "contacts", "payload")
+
+
+event.listen(contacts, "after_create", _equip_contacts)
 
 unreadable_contacts = Table(  # what Google listed without a resource name: kept as it came, asked for again
     "unreadable_contacts",

@@ -357,23 +357,21 @@ def _whole(name: _Name) -> str:
 
 def _emails(found: _Person) -> tuple[Email, ...]:
     own = _own(found.email_addresses)
-    return tuple([Email(one.value[:LONGEST_EMAIL], one.type, _is_primary(one.metadata)) for one in own if one.value])
+    return tuple([Email(one.value[:LONGEST_EMAIL], one.type, _is_primary(one)) for one in own if one.value])
 
 
 def _phones(found: _Person) -> tuple[Phone, ...]:
     own = _own(found.phone_numbers)
-    return tuple(
-        [Phone(one.value, one.canonical_form, one.type, _is_primary(one.metadata)) for one in own if one.value]
-    )
+    return tuple([Phone(one.value, one.canonical_form, one.type, _is_primary(one)) for one in own if one.value])
 
 
-def _is_primary(metadata: _ItemMetadata) -> bool:
-    return metadata.source_primary or metadata.primary
+def _is_primary(item: _Item) -> bool:
+    return item.metadata.source_primary or item.metadata.primary
 
 
 def _memberships(found: _Person) -> frozenset[str]:
-    groups = [one.contact_group_membership.contact_group_resource_name for one in _own(found.memberships)]
-    return frozenset([group for group in groups if group])
+    own = _own(found.memberships)
+    return frozenset([name for one in own if (name := one.contact_group_membership.contact_group_resource_name)])
 
 
 def _birthday(item: _Birthday | None) -> str | None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
-from contacts_sync.errors import PassingTrouble
+from contacts_sync.errors import PassingTrouble, StoreUnavailable
 from contacts_sync.model import Page, RunStatus
 from contacts_sync.sandbox import Account, Sandbox, faults
+from contacts_sync.store.transactions import Transaction
+from contacts_sync.sync import run
 from contacts_sync.sync.ahead import ReadAhead, Reading
-from contacts_sync.sync.desk import Desk
-from tests.inside import copy_of, sync, world_of
+from contacts_sync.sync.desk import Desk, fenced
+from tests.inside import copy_of, rows, sync, world_of
 from tests.sync.conftest import EMAIL
 
 LIMIT_SECONDS = 10
@@ -80,3 +85,35 @@ def test_a_page_that_fails_ahead_is_asked_for_again_and_what_was_written_meanwhi
     assert outcome.run.counters.contacts_imported == 25
     assert google.count("people") == 4
     assert copy_of(desk.db, "alice") == world_of(google, EMAIL)
+
+
+def test_who_is_on_two_pages_of_a_first_listing_is_stored_once(desk: Desk, google: Sandbox, account: Account) -> None:
+    names = account.add_people(25)
+    first = account.people()[names[0]]
+    google.faults.add("people", faults.edited(lambda page: page["connections"].insert(0, first)), page=3)
+    assert sync(desk, "alice").run.counters.contacts_imported == 25
+    assert copy_of(desk.db, "alice") == world_of(google, EMAIL)
+
+
+def test_a_first_page_whose_commit_was_not_heard_of_is_not_stored_twice(
+    desk: Desk, google: Sandbox, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.add_people(25)
+    deaf = iter([True])
+
+    @contextmanager
+    def deafly_fenced(*of_run: Any) -> Iterator[Transaction]:
+        with fenced(*of_run) as tx:
+            yield tx
+        if has_contacts(desk) and next(deaf, False):
+            raise StoreUnavailable("the connection was lost")
+
+    monkeypatch.setattr(run, "fenced", deafly_fenced)
+    outcome = sync(desk, "alice")
+    assert (outcome.run.status, outcome.run.attempts) == (RunStatus.SUCCEEDED, 2)
+    assert outcome.run.counters.contacts_imported == 25
+    assert copy_of(desk.db, "alice") == world_of(google, EMAIL)
+
+
+def has_contacts(desk: Desk) -> bool:
+    return bool(rows(desk.db, "SELECT id FROM contacts LIMIT 1"))

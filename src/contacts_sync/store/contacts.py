@@ -44,6 +44,7 @@ __all__ = [
     "apply_groups",
     "count",
     "entries",
+    "ids_of",
     "keep_unreadable",
     "known",
     "known_groups",
@@ -143,15 +144,21 @@ def _words(person: Person) -> str:
     return search_text(person, emails, [(phone.value, phone.canonical) for phone in person.phones])
 
 
-def apply(tx: Transaction, user_id: str, ready: Ready, now: datetime) -> None:
-    """Carry out what one page changes. Resource names may swap; labels that aren't stored are left out."""
+def apply(
+    tx: Transaction, user_id: str, ready: Ready, now: datetime, *, groups: Mapping[str, int] | None = None
+) -> None:
+    """Carry out what one page changes. Resource names may swap; labels that aren't stored are left out.
+
+    `groups` are the ids of those that are, by resource name, for who knows them already.
+    """
     changes, at = ready.changes, rows_.stamp(tx, now)
     _update(tx, changes.updates, ready.updates, at)
     inserted = _insert(tx, user_id, changes.inserts, ready.inserts, at)
     _write_values(tx, {change.id: change.person for change in changes.updates} | inserted)
     _delete(tx, contact_group_members, contact_group_members.c.contact_id, changes.members)
     members = {id_: person.memberships for id_, person in inserted.items()} | dict(changes.members)
-    _write_members(tx, user_id, members)
+    if members:
+        _write_members(tx, members, ids_of(known_groups(tx, user_id)) if groups is None else groups)
 
 
 def _update(tx: Transaction, changes: Collection[ContactUpdate], written: Iterable[rows_.Row], at: Any) -> None:
@@ -191,10 +198,7 @@ def _write_values(tx: Transaction, people: Mapping[int, Person]) -> None:
     rows_.insert(tx, contact_phones, ("contact_id", "position", *Phone._fields), phones)
 
 
-def _write_members(tx: Transaction, user_id: str, members: Mapping[int, frozenset[str]]) -> None:
-    if not members:
-        return
-    groups = {group.resource_name: group.id for group in known_groups(tx, user_id)}
+def _write_members(tx: Transaction, members: Mapping[int, frozenset[str]], groups: Mapping[str, int]) -> None:
     rows = [(groups[name], id_) for id_, names in members.items() for name in sorted(names & groups.keys())]
     rows_.insert(tx, contact_group_members, ("group_id", "contact_id"), rows)
 
@@ -226,6 +230,11 @@ def unreadable_counts(tx: Transaction, user_id: str | None = None) -> dict[str, 
 def known_groups(tx: Transaction, user_id: str) -> list[KnownGroup]:
     """The user's groups."""
     return [KnownGroup(*row) for row in GROUPS_OF_USER.rows(tx, of_user=user_id)]
+
+
+def ids_of(groups: Iterable[KnownGroup]) -> dict[str, int]:
+    """Their ids by resource name."""
+    return {group.resource_name: group.id for group in groups}
 
 
 def apply_groups(tx: Transaction, user_id: str, changes: GroupChanges, now: datetime) -> None:

@@ -34,8 +34,9 @@ def new_ids(tx: Transaction, table: Table, number: int) -> Sequence[int]:
         sequence = "SELECT pg_get_serial_sequence(%s, 'id')::regclass AS name OFFSET 0"  # OFFSET: looked up once
         series = f"SELECT nextval(name) FROM ({sequence}) AS sequence, generate_series(1, %s)"  # noqa: S608  (see above)
         return tx.exec_driver_sql(series, (table.name, number)).scalars().all()
-    known = f"SELECT seq FROM sqlite_sequence WHERE name = ? UNION ALL SELECT max(id) FROM {table.name}"  # noqa: S608  (a table of ours)
-    last = max(id_ or 0 for id_ in tx.exec_driver_sql(known, (table.name,)).scalars())
+    given = "ifnull((SELECT seq FROM sqlite_sequence WHERE name = ?), 0)"
+    highest = f"SELECT max({given}, ifnull((SELECT max(id) FROM {table.name}), 0))"  # noqa: S608  (a table of ours)
+    last: int = tx.exec_driver_sql(highest, (table.name,)).scalar_one()
     return range(last + 1, last + 1 + number)
 
 

@@ -16,10 +16,11 @@ def gone_after(desk: Desk, run: Run, listing: Listing) -> frozenset[int]:
     that Google has counted and not listed.
     """
     full = listing.full and not listing.unreadable and not listing.short
-    if not full and not listing.tombstones:
+    everybody = full and not listing.from_nothing  # else whoever is stored was shown, or has a tombstone
+    if not everybody and not listing.tombstones:
         return frozenset()
     with read(desk.db) as tx:
-        names = contacts.known_names(tx, run.user_id, None if full else listing.tombstones)
+        names = contacts.known_names(tx, run.user_id, None if everybody else listing.tombstones)
     return plan.removals(names, full=full, seen=listing.seen, tombstones=listing.tombstones)
 
 

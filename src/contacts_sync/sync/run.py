@@ -34,7 +34,7 @@ from contacts_sync.model import (
     SyncState,
 )
 from contacts_sync.store import connections, contacts, runs
-from contacts_sync.store.engine import read, write
+from contacts_sync.store.engine import Transaction, read, write
 from contacts_sync.sync import ending, plan, removal, retry
 from contacts_sync.sync.access import Access
 from contacts_sync.sync.ahead import Reading
@@ -92,6 +92,7 @@ class _Claim:
         self._listing: Listing | None = None
         self._ahead: tuple[str, Future[Reading]] | None = None
         self._known_groups: list[KnownGroup] | None = groups
+        self._group_ids: dict[str, int] | None = None
         self._labels: frozenset[str] | None = None
         self._stored_labels: frozenset[str] = frozenset()
         self._chased: frozenset[str] = frozenset()
@@ -157,6 +158,7 @@ class _Claim:
             raise PassingTrouble("Google's list of labels lacks those that every account has")
         changes = plan.plan_groups(known, listed.groups)
         additions = replace(changes, removals=())
+        self._group_ids = contacts.ids_of(known) if additions == NO_GROUP_CHANGES else None
         if additions != NO_GROUP_CHANGES:
             with fenced(self._desk, self._run, additions.counters) as tx:
                 contacts.apply_groups(tx, user_id, additions, self._desk.clock())
@@ -170,6 +172,12 @@ class _Claim:
             with read(self._desk.db) as tx:
                 known = contacts.known_groups(tx, self._run.user_id)
         return known
+
+    def _group_ids_in(self, tx: Transaction) -> dict[str, int]:
+        """The ids of the stored labels: nobody else changes them as long as the run is this worker's."""
+        if self._group_ids is None:
+            self._group_ids = contacts.ids_of(contacts.known_groups(tx, self._run.user_id))
+        return self._group_ids
 
     def _labels_for(self, alive: list[Person]) -> frozenset[str]:
         """The known labels. One made after they were listed is named by people only: then they are listed anew."""
@@ -269,7 +277,7 @@ class _Claim:
         self._begin_next_page(page, listing)
         if planned.changes != NO_CHANGES:
             with fenced(self._desk, self._run, planned.changes.counters) as tx:
-                contacts.apply(tx, self._run.user_id, ready, self._desk.clock())
+                contacts.apply(tx, self._run.user_id, ready, self._desk.clock(), groups=self._group_ids_in(tx))
         listing.note(page, planned.owners, planned.superseded)
 
     def _plan(self, alive: list[Person], labels: frozenset[str], listing: Listing) -> plan.PagePlan:

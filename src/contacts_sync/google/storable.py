@@ -16,7 +16,7 @@ ESCAPE = re.compile(  # good: a surrogate pair, or any other escape; else U+0000
 MOST_DIGITS = 300  # what a float, and so any JSON reader, can still tell from infinity
 FOLDED = bytes.maketrans(b".123456789E+", b"0000000000e0")
 LONG_EXPONENT = b"0e000"
-WINDOW, OVERLAP = 64 * 1024, 2 * MOST_DIGITS
+WINDOW, OVERLAP = 256 * 1024, 2 * MOST_DIGITS
 BEFORE_NUMBERS = (b":", b",", b"[")
 
 

@@ -123,20 +123,26 @@ def count(tx: Transaction, user_id: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Changes with the values of `WRITTEN`, of each insert and each update in their order."""
+    """Changes with the rows of whom they write: first those who are updated, then those who are new.
+
+    `people` has the values of `WRITTEN` of each; `emails` and `phones` begin with whose they are, counted from 0.
+    """
 
     changes: Changes
-    inserts: Sequence[rows_.Row]
-    updates: Sequence[rows_.Row]
+    people: Sequence[rows_.Row]
+    emails: Sequence[rows_.Row]
+    phones: Sequence[rows_.Row]
 
 
 def ready(changes: Changes) -> Ready:
-    """Changes ready to be written: to cut texts into words takes long, and needs no transaction."""
-    return Ready(changes, _rows(changes.inserts), _rows([change.person for change in changes.updates]))
-
-
-def _rows(people: Iterable[Person]) -> list[rows_.Row]:
-    return [(*PLAIN_VALUES(person), _words(person)) for person in people]
+    """Changes ready to be written: that takes long, above all cutting texts into words, and needs no transaction."""
+    people = [*(change.person for change in changes.updates), *changes.inserts]
+    return Ready(
+        changes,
+        [(*PLAIN_VALUES(person), _words(person)) for person in people],
+        [(n, position, *email) for n, person in enumerate(people) for position, email in enumerate(person.emails)],
+        [(n, position, *phone) for n, person in enumerate(people) for position, phone in enumerate(person.phones)],
+    )
 
 
 def _words(person: Person) -> str:
@@ -152,22 +158,26 @@ def apply(
     `groups` are the ids of those that are, by resource name, for who knows them already.
     """
     changes, at = ready.changes, rows_.stamp(tx, now)
-    _update(tx, changes.updates, ready.updates, at)
-    inserted = _insert(tx, user_id, changes.inserts, ready.inserts, at)
-    _write_values(tx, {change.id: change.person for change in changes.updates} | inserted)
+    updated = [change.id for change in changes.updates]
+    _update(tx, changes.updates, ready.people[: len(updated)], at)
+    inserted = _insert(tx, user_id, ready.people[len(updated) :], at)
+    ids = [*updated, *inserted] if updated else inserted
+    rows_.insert_of(tx, ids, contact_emails, ("contact_id", "position", *Email._fields), ready.emails)
+    rows_.insert_of(tx, ids, contact_phones, ("contact_id", "position", *Phone._fields), ready.phones)
     _delete(tx, contact_group_members, contact_group_members.c.contact_id, changes.members)
-    members = {id_: person.memberships for id_, person in inserted.items()} | dict(changes.members)
+    new = zip(inserted, changes.inserts, strict=True)
+    members = {id_: person.memberships for id_, person in new} | dict(changes.members)
     if members:
         _write_members(tx, members, ids_of(known_groups(tx, user_id)) if groups is None else groups)
 
 
-def _update(tx: Transaction, changes: Collection[ContactUpdate], written: Iterable[rows_.Row], at: Any) -> None:
+def _update(tx: Transaction, changes: Collection[ContactUpdate], people: Iterable[rows_.Row], at: Any) -> None:
     if not changes:
         return
     _step_aside(tx, changes)
     for table in (contact_emails, contact_phones):
         _delete(tx, table, table.c.contact_id, [change.id for change in changes])
-    rows = [(at, *row, change.id) for change, row in zip(changes, written, strict=True)]
+    rows = [(at, *row, change.id) for change, row in zip(changes, people, strict=True)]
     rows_.update(tx, contacts, ("synced_at", *WRITTEN), rows)
 
 
@@ -179,23 +189,14 @@ def _step_aside(tx: Transaction, changes: Iterable[ContactUpdate]) -> None:
     rows_.update(tx, contacts, ["resource_name"], moving)
 
 
-def _insert(
-    tx: Transaction, user_id: str, people: Collection[Person], written: Iterable[rows_.Row], at: Any
-) -> dict[int, Person]:
+def _insert(tx: Transaction, user_id: str, people: Collection[rows_.Row], at: Any) -> Sequence[int]:
+    """The ids of the new contacts."""
     if not people:
-        return {}
+        return ()
     ids = rows_.new_ids(tx, contacts, len(people))
-    rows = [(id_, user_id, at, *row) for id_, row in zip(ids, written, strict=True)]
+    rows = [(id_, user_id, at, *row) for id_, row in zip(ids, people, strict=True)]
     rows_.insert(tx, contacts, ("id", "user_id", "synced_at", *WRITTEN), rows, large=True)
-    return dict(zip(ids, people, strict=True))
-
-
-def _write_values(tx: Transaction, people: Mapping[int, Person]) -> None:
-    """Their e-mails and phones."""
-    emails = [(id_, position, *email) for id_, person in people.items() for position, email in enumerate(person.emails)]
-    phones = [(id_, position, *phone) for id_, person in people.items() for position, phone in enumerate(person.phones)]
-    rows_.insert(tx, contact_emails, ("contact_id", "position", *Email._fields), emails)
-    rows_.insert(tx, contact_phones, ("contact_id", "position", *Phone._fields), phones)
+    return ids
 
 
 def _write_members(tx: Transaction, members: Mapping[int, frozenset[str]], groups: Mapping[str, int]) -> None:

@@ -56,8 +56,23 @@ def insert(tx: Transaction, table: Table, columns: Sequence[str], rows: Sequence
     if large:
         _execute_at_once(tx, inserting + "VALUES ", "", rows)
     else:
-        cells = ", ".join(f"json_extract(value, '$[{n}]')" for n in range(len(columns)))
-        tx.exec_driver_sql(f"{inserting} SELECT {cells} FROM json_each(?)", (msgspec.json.encode(rows).decode(),))  # noqa: S608  (names of ours)
+        _insert_small(tx, inserting, rows)
+
+
+def insert_of(tx: Transaction, ids: Sequence[int], table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:
+    """Insert small rows whose first value counts in `ids`, where it belongs to the row with that id."""
+    if rows and isinstance(ids, range) and not is_server(tx.dialect):
+        _insert_small(tx, f"INSERT INTO {table.name} ({', '.join(columns)}) ", rows, "+ ?", ids.start)
+    else:
+        insert(tx, table, columns, [(ids[row[0]], *row[1:]) for row in rows])
+
+
+def _insert_small(tx: Transaction, inserting: str, rows: Sequence[Row], to_first: str = "", *values: int) -> None:
+    """On SQLite. `to_first`: what is done to the first value of each row, with these `values`."""
+    first, *others = [f"json_extract(value, '$[{n}]')" for n in range(len(rows[0]))]
+    cells = ", ".join([f"{first} {to_first}", *others])
+    text = msgspec.json.encode(rows).decode()
+    tx.exec_driver_sql(f"{inserting} SELECT {cells} FROM json_each(?)", (*values, text))  # noqa: S608  (names of ours)
 
 
 def update(tx: Transaction, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:

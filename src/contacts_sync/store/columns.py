@@ -151,8 +151,9 @@ def _jsonb(_type: JsonText, _compiler: TypeCompiler, **_: Any) -> str:
 
 
 def compress_lightly(tx: Connection, table: str, column: str) -> None:
-    """PostgreSQL's own way to compress a payload takes as long as half of what else it does for a contact. From now on
-    they are compressed by lz4, which takes a tenth of that, or not at all where the server was built without it.
+    """Have a column's new values compressed by lz4, or not at all by a PostgreSQL that was built without it.
+
+    Its own way of compressing took a fifth of all the time that it needs for a contact.
     """
     if not is_server(tx.dialect):
         return

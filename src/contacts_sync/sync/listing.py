@@ -54,8 +54,10 @@ class Listing:
 
     def knows_none_of(self, names: Collection[str], sources: Collection[str]) -> bool:
         """True if nobody with one of these names or source ids can be stored, so that the store needn't be asked."""
+        if not self.from_nothing:
+            return False
         unnamed = self.seen.isdisjoint(names) and self.tombstones.isdisjoint(names)
-        return self.from_nothing and unnamed and self.sources.isdisjoint(sources)
+        return unnamed and self.sources.isdisjoint(sources)
 
     def note(self, page: Page, owners: Mapping[int, str], superseded: Iterable[str]) -> None:
         """Record what a committed page has shown, and where to go on.

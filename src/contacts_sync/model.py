@@ -348,8 +348,7 @@ class Groups:
     sync_token: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class KnownContact:
+class KnownContact(NamedTuple):
     """What the store holds of a contact, as far as a plan needs it. `memberships` are resource names of groups."""
 
     id: int

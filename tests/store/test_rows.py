@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from contacts_sync.errors import StoreUnusable
 from contacts_sync.model import Changes, ContactUpdate
 from contacts_sync.store import contacts, rows
 from contacts_sync.store.engine import Database, read, write
 from contacts_sync.store.tables import contact_emails
+from contacts_sync.store.tables import contacts as contacts_table
 from tests.store.given import MINUTE, NOW, person, stored
 
 
@@ -49,3 +51,11 @@ def test_what_the_driver_refuses_is_an_error_of_ours_and_nothing_is_kept(db: Dat
         shown = contacts.show(tx, id_)
     assert shown is not None
     assert not shown.emails
+
+
+@pytest.mark.parametrize("user", ["alice", "nobody"])
+def test_rows_that_are_fetched_at_once_are_the_rows(db: Database, user: str) -> None:
+    stored(db, "alice", person(1, display_name='Zoë "Z" \\ 東京\n'), person(2, display_name=None))
+    query = select(contacts_table.c.id, contacts_table.c.display_name).where(contacts_table.c.user_id == user)
+    with read(db) as tx:
+        assert [tuple(row) for row in rows.fetch(tx, query)] == [tuple(row) for row in tx.execute(query)]

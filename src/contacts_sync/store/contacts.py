@@ -82,7 +82,7 @@ def known(
     for column, values in ((contacts.c.resource_name, resource_names), (contacts.c.source_id, source_ids)):
         if values:
             query = select(*IDENTITY).where(contacts.c.user_id == user_id, rows_.among(column, values))
-            rows.update((row[0], row) for row in tx.execute(query).all())
+            rows.update((row[0], row) for row in rows_.fetch(tx, query))
     memberships = _memberships(tx, rows)
     return [KnownContact(id_, row[1], row[2], row[3], memberships.get(id_, NO_LABELS)) for id_, row in rows.items()]
 
@@ -94,7 +94,7 @@ def _memberships(tx: Transaction, contact_ids: Collection[int]) -> dict[int, fro
     member = contact_group_members.c
     joined = select(member.contact_id, contact_groups.c.resource_name).join(contact_groups)
     found: defaultdict[int, list[str]] = defaultdict(list)
-    for contact_id, name in tx.execute(joined.where(rows_.among(member.contact_id, contact_ids))).all():
+    for contact_id, name in rows_.fetch(tx, joined.where(rows_.among(member.contact_id, contact_ids))):
         found[contact_id].append(name)
     return {contact_id: frozenset(names) for contact_id, names in found.items()}
 

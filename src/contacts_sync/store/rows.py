@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Table, bindparam
+from sqlalchemy import ColumnElement, Select, Table, bindparam, func, select
 from sqlalchemy.exc import DBAPIError
 
 from contacts_sync.store.columns import Instant, ListOf, one_of
@@ -87,6 +87,17 @@ def update(tx: Transaction, table: Table, columns: Sequence[str], rows: Sequence
     values = ", ".join(f"{column} = fresh.{column}" for column in columns)
     updating = f") UPDATE {table.name} SET {values} FROM fresh WHERE {table.name}.id = fresh.id"  # noqa: S608  (names of ours)
     _execute_at_once(tx, fresh, updating, rows)
+
+
+def fetch(tx: Transaction, query: Select[Any]) -> Sequence[Sequence[Any]]:
+    """Many rows of text and numbers; from SQLite as one JSON text, since a thread would have to wait for its turn after
+    each row.
+    """
+    if is_server(tx.dialect):
+        return tx.execute(query).all()
+    columns = query.subquery().c
+    text = tx.execute(select(func.json_group_array(func.json_array(*columns)))).scalar_one()
+    return msgspec.json.decode(text, type=list[list[Any]])
 
 
 def _execute_at_once(tx: Transaction, before: str, after: str, rows: Sequence[Row]) -> None:

@@ -271,10 +271,10 @@ class _Claim:
             log.warning("contacts_without_resource_name", count=len(page.unreadable))
         alive = plan.people_of(page)
         labels = self._labels_for(alive)
+        self._begin_next_page(page, listing)
         planned = self._plan(alive, labels, listing)
         ahead = reading.ready
         ready = ahead if ahead and ahead.changes == planned.changes else contacts.ready(planned.changes)
-        self._begin_next_page(page, listing)
         if planned.changes != NO_CHANGES:
             with fenced(self._desk, self._run, planned.changes.counters) as tx:
                 contacts.apply(tx, self._run.user_id, ready, self._desk.clock(), groups=self._group_ids_in(tx))

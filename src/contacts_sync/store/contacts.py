@@ -104,7 +104,7 @@ def known_names(tx: Transaction, user_id: str, names: Collection[str] | None = N
     query = select(contacts.c.resource_name, contacts.c.id).where(contacts.c.user_id == user_id)
     if names is not None:
         query = query.where(rows_.among(contacts.c.resource_name, names))
-    return {row[0]: row[1] for row in tx.execute(query).all()}
+    return {row[0]: row[1] for row in rows_.fetch(tx, query)}
 
 
 def payloads(tx: Transaction, ids: Iterable[int]) -> dict[int, str]:

@@ -16,6 +16,7 @@ from typing import Self
 
 STARTUP = 196_608  # protocol 3.0; other codes ask for encryption or cancel
 PORT = ".s.PGSQL.5432"
+CHANGED = (b"INSERT", b"UPDATE", b"DELETE")  # outside of a transaction: to report one is to report its commit
 Frame = bytes
 
 
@@ -111,10 +112,13 @@ class Proxy:
             return not self._cut
 
     def _backend(self, server: socket.socket, client: socket.socket) -> None:
+        begun = False
         with suppress(OSError):
             for frame in _frames(server):
-                if frame.startswith(b"C") and frame[5:] == b"COMMIT\0" and self._is_lost():
+                done = frame[5:-1] if frame.startswith(b"C") else b""
+                if (done == b"COMMIT" or (not begun and done.startswith(CHANGED))) and self._is_lost():
                     break
+                begun = done == b"BEGIN" or (begun and done not in (b"COMMIT", b"ROLLBACK"))
                 client.sendall(frame)
         _hang_up(client)
         _hang_up(server)

@@ -41,7 +41,7 @@ def herd(db: Database, size: int) -> list[str]:
 
 def test_a_claimed_run_is_its_workers_for_the_time_of_a_lease(db: Database) -> None:
     run = running(db, worker="w7")
-    assert (run.status, run.worker_id, run.starts) == (RunStatus.RUNNING, "w7", 1)
+    assert (run.status, run.worker_id, run.starts, run.attempts) == (RunStatus.RUNNING, "w7", 1, 1)
     assert (run.started_at, run.lease_expires_at) == (NOW, NOW + LEASE)
     assert claimed(db, "w8") == []
 
@@ -106,6 +106,34 @@ def test_a_run_of_a_user_who_is_not_connected_is_cancelled_instead(db: Database,
     orphan = now_of(db, run)
     assert (orphan.status, orphan.finished_at) == (RunStatus.CANCELLED, NOW + MINUTE)
     assert orphan.error_message == "the user is not connected"
+    assert (orphan.started_at, orphan.starts, orphan.attempts, orphan.worker_id) == (None, 0, 0, None)
+
+
+def test_a_run_that_had_begun_before_its_user_left_keeps_what_it_did(db: Database) -> None:
+    run = running(db)
+    with write(db) as tx:
+        (back,) = runs.take_back_dead(tx, ["w1"], NOW)
+        connections.needs_reauth(tx, "alice", "revoked")
+    assert claimed(db, now=NOW + MINUTE) == []
+    orphan = now_of(db, run)
+    assert orphan.status is RunStatus.CANCELLED
+    assert (orphan.started_at, orphan.starts, orphan.attempts) == (back.started_at, back.starts, back.attempts)
+
+
+def test_among_rationed_runs_an_orphan_takes_nobodys_place(db: Database) -> None:
+    users = herd(db, 4)
+    with write(db) as tx:
+        connections.needs_reauth(tx, users[0], "revoked")
+    assert [run.user_id for run in claimed(db, limit=2, full_limit=1)] == users[1:3]
+
+
+@pytest.mark.parametrize("full_limit", [1, 9])
+def test_a_claim_may_be_one_statement_that_is_a_transaction_by_itself(db: Database, full_limit: int) -> None:
+    users = herd(db, 3)
+    with write(db, autocommit=True) as tx:
+        got = runs.claim(tx, worker_id="w1", now=NOW, lease=LEASE, limit=2, full_limit=full_limit)
+    assert [run.user_id for run in got] == users[:2]
+    assert [run.user_id for run in claimed(db, "w2")] == users[2:]
 
 
 def test_no_two_threads_claim_the_same_run(db: Database) -> None:
@@ -254,7 +282,6 @@ def test_runs_of_dead_workers_need_not_wait_for_their_leases(db: Database) -> No
 def test_a_stopping_worker_gives_its_runs_back_uncounted(db: Database) -> None:
     run = running(db)
     with write(db) as tx:
-        runs.begin_attempt(tx, run)
         assert runs.release(tx, "w1", NOW + MINUTE) == 1
         assert runs.release(tx, "w1", NOW + MINUTE) == 0
     back = now_of(db, run)

@@ -138,6 +138,8 @@ def _refuse_dead(connection: Any, _record: object, _proxy: object) -> None:
             connection.rollback()
         if connection.read_only is False:
             connection.read_only = None
+        if connection.autocommit:
+            connection.autocommit = False
     except connection.Error as error:
         raise DisconnectionError from error
 
@@ -182,16 +184,21 @@ def _lower(value: str | None) -> str | None:
     return value.lower() if value is not None else None
 
 
-def begin(tx: Connection, mode: str) -> None:
-    """Begin a `read`, `write` or `durable` transaction. PostgreSQL's begins with its first statement."""
-    if is_server(tx.dialect):
-        return
+def begin(tx: Connection, mode: str, *, autocommit: bool) -> None:
+    """Begin a `read`, `write` or `durable` transaction, or let each statement be one by itself. PostgreSQL's begins
+    with its first statement.
+    """
     connection, known = driver(tx), tx.info
+    if is_server(tx.dialect):
+        if autocommit:
+            connection.autocommit = True  # until it is taken from the pool again
+        return
     if known.get("mode") != mode:  # seldom: to say it to each transaction would double what beginning costs
         for statement in SQLITE_PREPARE[mode]:
             connection.execute(statement)
         known["mode"] = mode
-    connection.execute(SQLITE_BEGIN[mode])
+    if not autocommit:
+        connection.execute(SQLITE_BEGIN[mode])
 
 
 def driver(tx: Connection) -> Any:

@@ -6,13 +6,25 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Integer, Text, bindparam, delete, func, insert, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Text,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    literal_column,
+    select,
+    update,
+)
 
 from contacts_sync.errors import LeaseLost
 from contacts_sync.model import Counters, Run, RunKind, RunStatus
-from contacts_sync.store import dialect, interval_schedules, nodes
+from contacts_sync.store import dialect, interval_schedules, nodes, tables
 from contacts_sync.store.columns import ID, Instant
-from contacts_sync.store.prepared import Prepared, Row
+from contacts_sync.store.prepared import Prepared
 from contacts_sync.store.run_claims import (
     BACK_IN_THE_QUEUE,
     ONE_ATTEMPT_LESS,
@@ -95,10 +107,16 @@ CHANGING = update(sync_runs).where(OWNED)
 GROWN = {name: sync_runs.c[name] + bindparam(f"more_{name}", type_=Integer) for name in COUNTERS}
 HOLDING = Prepared(CHANGING.values(**GROWN, lease_expires_at=bindparam("lease_end", type_=Instant)))
 BEGINNING = Prepared(CHANGING.values(attempts=sync_runs.c.attempts + 1))
+# As a literal: in RETURNING SQLAlchemy leaves out the names of tables.
+IS_RUNS_USER: ColumnElement[bool] = literal_column("interval_schedules.user_id = sync_runs.user_id")
 SUCCEEDING = Prepared(
     CHANGING.values(
         **GROWN, **ENDED, status=RunStatus.SUCCEEDED, finished_at=end_at(bindparam("at", type_=Instant))
-    ).returning(sync_runs)
+    ).returning(
+        sync_runs,
+        select(func.count()).select_from(tables.interval_schedules).where(IS_RUNS_USER).scalar_subquery(),
+        select(func.count()).select_from(tables.pauses).scalar_subquery(),
+    )
 )
 
 
@@ -109,14 +127,14 @@ def hold(
 
     Raises `LeaseLost` if the run is no longer this worker's: taken back, cancelled, or its user disconnected.
     """
-    if not HOLDING.change(tx, **_owner(run, worker_id), **_more(counters), lease_end=shared(tx, now) + lease):
-        raise _lost(run)
+    if not HOLDING.change(tx, **owner(run, worker_id), **_more(counters), lease_end=shared(tx, now) + lease):
+        raise lost(run)
 
 
 def begin_attempt(tx: Transaction, run: Run) -> None:
     """Count a sync attempt. Raises `LeaseLost`."""
-    if not BEGINNING.change(tx, **_owner(run, run.worker_id)):
-        raise _lost(run)
+    if not BEGINNING.change(tx, **owner(run, run.worker_id)):
+        raise lost(run)
 
 
 def turn_full(tx: Transaction, run: Run) -> Run:
@@ -139,7 +157,11 @@ def succeed(
 
     `counters` are added to the run's. Raises `LeaseLost`, before anything is written.
     """
-    ended = _still_ours(run, SUCCEEDING.row(tx, **_owner(run, worker_id), **_more(counters), at=now))
+    row = SUCCEEDING.row(tx, **owner(run, worker_id), **_more(counters), at=now)
+    if row is None:
+        raise lost(run)
+    *values, intervals, pauses = row
+    ended = run_of(values)
     note_success(
         tx,
         ended,
@@ -148,8 +170,10 @@ def succeed(
         groups_sync_token=groups_sync_token,
         fingerprint=fingerprint,
     )
-    interval_schedules.note_success(tx, ended, now)
-    nodes.lift_pause(tx)
+    if intervals:
+        interval_schedules.note_success(tx, ended, now)
+    if pauses:
+        nodes.lift_pause(tx)
     return ended
 
 
@@ -198,17 +222,14 @@ def put_back(
 
 def _change(tx: Transaction, run: Run, worker_id: str | None, values: dict[str, Any]) -> Run:
     changing = CHANGING.values(values).returning(sync_runs)
-    return _still_ours(run, tx.execute(changing, _owner(run, worker_id)).first())
-
-
-def _still_ours(run: Run, changed: Row | None) -> Run:
+    changed = tx.execute(changing, owner(run, worker_id)).first()
     if changed is None:
-        raise _lost(run)
+        raise lost(run)
     return run_of(changed)
 
 
-def _owner(run: Run, worker_id: str | None) -> dict[str, Any]:
-    """The guard of every UPDATE here; the database is the referee."""
+def owner(run: Run, worker_id: str | None) -> dict[str, Any]:
+    """The values of `OWNED`, which guards every UPDATE here; the database is the referee."""
     return {"of_run": run.id, "of_worker": worker_id}
 
 
@@ -216,7 +237,8 @@ def _more(counters: Counters) -> dict[str, int]:
     return {f"more_{name}": getattr(counters, name) for name in COUNTERS}
 
 
-def _lost(run: Run) -> LeaseLost:
+def lost(run: Run) -> LeaseLost:
+    """What to raise where `OWNED` finds nothing."""
     return LeaseLost(f"run {run.id} of user {run.user_id!r} is no longer this worker's")
 
 

@@ -32,7 +32,8 @@ from contacts_sync.model import (
     RunKind,
     SyncState,
 )
-from contacts_sync.store import connections, contacts, runs
+from contacts_sync.store import contacts, runs
+from contacts_sync.store.beginnings import beginning
 from contacts_sync.store.engine import read, write
 from contacts_sync.sync import ending, plan, removal, retry
 from contacts_sync.sync.access import Access
@@ -64,15 +65,13 @@ def carry_out(run: Run, desk: Desk) -> Outcome:
 
 def _sync(run: Run, desk: Desk) -> Run:
     """The run as it has succeeded."""
-    with read(desk.db) as tx:
-        state = connections.sync_state(tx, run.user_id)
-        sealed = connections.sealed_grant(tx, run.user_id)
-        groups = contacts.known_groups(tx, run.user_id)
-    claim = _Claim(run, desk, Access(desk, run, sealed), state, groups)
+    with read(desk.db, autocommit=True) as tx:
+        found = beginning(tx, run)
+    claim = _Claim(run, desk, Access(desk, run, found.sealed), found.state, found.groups)
     return retry.attempt_repeatedly(
         claim.attempt,
         attempts=desk.settings.attempts,
-        spent=run.attempts,
+        spent=run.attempts - 1,  # the claim has counted the first of these
         backoff=desk.settings.backoff,
         stop=desk.stop,
     )
@@ -97,6 +96,7 @@ class _Claim:
         self._vanished_labels: tuple[int, ...] = ()
         self._groups_sync_token: str | None = None
         self._suspicious = False
+        self._attempted = False
 
     def attempt(self) -> Run:
         """The table of contents. A later attempt goes on where the one before it stopped."""
@@ -111,9 +111,12 @@ class _Claim:
         return self._finish(listing, gone)
 
     def _begin(self) -> None:
+        """To claim the run was to begin the first attempt; later ones are counted here."""
         self._may_go_on()
-        with write(self._desk.db) as tx:
-            runs.begin_attempt(tx, self._run)
+        if self._attempted:
+            with write(self._desk.db) as tx:
+                runs.begin_attempt(tx, self._run)
+        self._attempted = True
 
     def _may_go_on(self) -> None:
         if self._desk.stop.is_set():

@@ -75,11 +75,14 @@ def _oldest_rationed(*among: ColumnElement[bool]) -> Select[Any]:
 
 
 def _claiming(oldest: Select[Any]) -> Prepared:
-    """The runs as they are then, each with the status of its user. To begin the first attempt is part of it."""
+    """The runs as they are then, each with the status of its user. To begin the first attempt is part of it.
+
+    What is due is locked, and so still queued: to say that again would have PostgreSQL go through all that is.
+    """
     due = oldest.cte("due")
     return Prepared(
         update(sync_runs)
-        .where(sync_runs.c.id.in_(select(due.c.id)), IS_QUEUED)
+        .where(sync_runs.c.id.in_(select(due.c.id)))
         .values(
             status=RunStatus.RUNNING,
             worker_id=bindparam("worker", type_=Text),

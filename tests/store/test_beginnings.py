@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import delete
 
 from contacts_sync.errors import LeaseLost
-from contacts_sync.model import Group, GroupChanges, Run, SealedGrant, SyncState
+from contacts_sync.model import Bounds, Group, GroupChanges, OwnSchedule, Run, SealedGrant, SyncState
 from contacts_sync.store import connections, contacts, runs
 from contacts_sync.store.beginnings import Beginning, beginning
 from contacts_sync.store.engine import Database, Transaction, read, write
@@ -46,7 +47,9 @@ def test_a_sync_begins_with_what_each_table_holds_of_its_user(db: Database) -> N
 
 def test_a_user_without_labels_has_none(db: Database) -> None:
     begun = found(db, running(db))
-    assert begun == Beginning(SyncState("alice"), SealedGrant("alice", "sealed-alice", 1, "sub-alice"), [])
+    assert begun == Beginning(
+        SyncState("alice"), SealedGrant("alice", "sealed-alice", 1, "sub-alice"), [], at_intervals=False
+    )
 
 
 def test_rows_that_somebody_has_deleted_are_as_empty_as_never_written_ones(db: Database) -> None:
@@ -54,7 +57,15 @@ def test_rows_that_somebody_has_deleted_are_as_empty_as_never_written_ones(db: D
     with write(db) as tx:
         tx.execute(delete(oauth_tokens))
         tx.execute(delete(sync_states))
-    assert found(db, run) == Beginning(SyncState("alice"), None, [])
+    assert found(db, run) == Beginning(SyncState("alice"), None, [], at_intervals=False)
+
+
+def test_a_sync_knows_from_its_beginning_whether_the_user_is_due_at_intervals(db: Database) -> None:
+    run = running(db)
+    hourly = OwnSchedule(timezone="UTC", bounds=Bounds(timedelta(hours=1), timedelta(hours=1)))
+    with write(db) as tx:
+        connections.set_schedule(tx, "alice", hourly, now=NOW)
+    assert found(db, run).at_intervals
 
 
 def cancelled(tx: Transaction, run: Run) -> None:

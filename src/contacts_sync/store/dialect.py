@@ -185,8 +185,8 @@ def _lower(value: str | None) -> str | None:
 
 
 def begin(tx: Connection, mode: str, *, autocommit: bool) -> None:
-    """Begin a `read`, `write` or `durable` transaction, or let each statement be one by itself. PostgreSQL's begins
-    with its first statement.
+    """Begin a `read`, `write` or `durable` transaction. PostgreSQL's begins with its first statement, unless with
+    `autocommit` each statement is one by itself.
     """
     connection, known = driver(tx), tx.info
     if is_server(tx.dialect):
@@ -197,8 +197,7 @@ def begin(tx: Connection, mode: str, *, autocommit: bool) -> None:
         for statement in SQLITE_PREPARE[mode]:
             connection.execute(statement)
         known["mode"] = mode
-    if not autocommit:
-        connection.execute(SQLITE_BEGIN[mode])
+    connection.execute(SQLITE_BEGIN[mode])
 
 
 def driver(tx: Connection) -> Any:

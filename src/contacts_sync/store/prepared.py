@@ -21,6 +21,13 @@ Convert = Callable[[Any], Any]
 Key = TypeVar("Key", int, str)
 
 
+def whole(changing: Update) -> Update:
+    """A change whose failure ends its transaction, as each of ours does: for what it could take back by itself SQLite
+    would first copy every page, which costs more than the change.
+    """
+    return changing.prefix_with("OR ROLLBACK", dialect="sqlite")
+
+
 class Prepared:
     """A statement whose parameters have names. Values and rows are converted as SQLAlchemy would do it."""
 

@@ -28,7 +28,7 @@ from contacts_sync.model import ConnectionStatus, Run, RunKind, RunStatus
 from contacts_sync.store import dialect
 from contacts_sync.store.chunks import chunks
 from contacts_sync.store.columns import ID, Instant, ListOf, one_of
-from contacts_sync.store.prepared import Prepared
+from contacts_sync.store.prepared import Prepared, whole
 from contacts_sync.store.run_rows import end_at, run_of
 from contacts_sync.store.shared_clock import shared
 from contacts_sync.store.states import note_failure
@@ -48,8 +48,8 @@ IS_GIVEN = one_of(sync_runs.c.id, bindparam("run_ids", type_=ListOf(ID)))
 NOBODY_WAITS = ~select(pauses.c.id).exists()
 IS_PROBE = bindparam("is_probe", type_=Integer) == 1
 BY_TIME = ("not_before", "id")
-# as a literal: in RETURNING SQLAlchemy leaves out the names of tables
-IS_RUNS_USER: ColumnElement[bool] = literal_column("connections.user_id = sync_runs.user_id")
+# as a literal: in RETURNING SQLAlchemy leaves out the names of tables, and there SQLite has an index only for IN
+IS_RUNS_USER: ColumnElement[bool] = literal_column("connections.user_id IN (sync_runs.user_id)")
 STATUS_OF_USER = select(connections.c.status).where(IS_RUNS_USER).scalar_subquery()
 
 
@@ -81,7 +81,7 @@ def _claiming(oldest: Select[Any]) -> Prepared:
     """
     due = oldest.cte("due")
     return Prepared(
-        update(sync_runs)
+        whole(update(sync_runs))
         .where(sync_runs.c.id.in_(select(due.c.id)))
         .values(
             status=RunStatus.RUNNING,

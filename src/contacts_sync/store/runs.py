@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Integer,
     Text,
     bindparam,
@@ -15,7 +14,6 @@ from sqlalchemy import (
     func,
     insert,
     literal,
-    literal_column,
     select,
     update,
 )
@@ -24,7 +22,7 @@ from contacts_sync.errors import LeaseLost
 from contacts_sync.model import Counters, Run, RunKind, RunStatus
 from contacts_sync.store import dialect, interval_schedules, nodes, tables
 from contacts_sync.store.columns import ID, Instant
-from contacts_sync.store.prepared import Prepared
+from contacts_sync.store.prepared import Prepared, Row, whole
 from contacts_sync.store.run_claims import (
     BACK_IN_THE_QUEUE,
     ONE_ATTEMPT_LESS,
@@ -55,7 +53,7 @@ from contacts_sync.store.run_rows import (
     run_of,
 )
 from contacts_sync.store.shared_clock import shared
-from contacts_sync.store.states import note_failure, note_success
+from contacts_sync.store.states import note_failure, succeeding
 from contacts_sync.store.tables import IS_RUNNING, parked_removals, sync_runs
 from contacts_sync.store.transactions import Transaction
 
@@ -103,21 +101,27 @@ OWNED = (
     & (sync_runs.c.worker_id == bindparam("of_worker", type_=Text))
     & IS_RUNNING
 )
-CHANGING = update(sync_runs).where(OWNED)
+CHANGING = whole(update(sync_runs)).where(OWNED)
 GROWN = {name: sync_runs.c[name] + bindparam(f"more_{name}", type_=Integer) for name in COUNTERS}
 HOLDING = Prepared(CHANGING.values(**GROWN, lease_expires_at=bindparam("lease_end", type_=Instant)))
 BEGINNING = Prepared(CHANGING.values(attempts=sync_runs.c.attempts + 1))
-# As a literal: in RETURNING SQLAlchemy leaves out the names of tables.
-IS_RUNS_USER: ColumnElement[bool] = literal_column("interval_schedules.user_id = sync_runs.user_id")
-SUCCEEDING = Prepared(
-    CHANGING.values(
-        **GROWN, **ENDED, status=RunStatus.SUCCEEDED, finished_at=end_at(bindparam("at", type_=Instant))
-    ).returning(
-        sync_runs,
-        select(func.count()).select_from(tables.interval_schedules).where(IS_RUNS_USER).scalar_subquery(),
-        select(func.count()).select_from(tables.pauses).scalar_subquery(),
-    )
+AT = bindparam("at", type_=Instant)
+SUCCEEDING = CHANGING.values(**GROWN, **ENDED, status=RunStatus.SUCCEEDED, finished_at=end_at(AT)).returning(sync_runs)
+ONE_AFTER_THE_OTHER = (
+    Prepared(SUCCEEDING),
+    Prepared(succeeding(bindparam("of_user", type_=Text), bindparam("of_kind", type_=Text))),
 )
+
+
+def _all_at_once() -> Prepared:
+    """The run, its user's state and the pause in one statement, which PostgreSQL alone understands."""
+    ended = SUCCEEDING.cte("ended")
+    noted = succeeding(ended.c.user_id, ended.c.kind).cte("noted")
+    lifted = delete(tables.pauses).where(select(ended.c.id).exists()).cte("lifted")
+    return Prepared(select(*ended.c).add_cte(noted, lifted))
+
+
+ALL_AT_ONCE = _all_at_once()
 
 
 def hold(
@@ -152,28 +156,27 @@ def succeed(
     groups_sync_token: str | None,
     fingerprint: str,
     counters: Counters = NOTHING,
+    at_intervals: bool = True,
 ) -> Run:
     """End a run well: the next one starts from these tokens, and whatever paused everybody is over.
 
-    `counters` are added to the run's. Raises `LeaseLost`, before anything is written.
+    `counters` are added to the run's. `at_intervals`: False if the user was not due at intervals when the run began;
+    then this is one statement on a server. Raises `LeaseLost`, before anything is written.
     """
-    row = SUCCEEDING.row(tx, **owner(run, worker_id), **_more(counters), at=now)
-    if row is None:
-        raise lost(run)
-    *values, intervals, pauses = row
-    ended = run_of(values)
-    note_success(
-        tx,
-        ended,
-        now,
-        contacts_sync_token=contacts_sync_token,
-        groups_sync_token=groups_sync_token,
-        fingerprint=fingerprint,
-    )
-    if intervals:
+    left = {"contacts": contacts_sync_token, "groups": groups_sync_token, "fingerprint": fingerprint, "at": now}
+    ended = _end_well(tx, run, {**owner(run, worker_id), **_more(counters), **left})
+    if at_intervals:
         interval_schedules.note_success(tx, ended, now)
-    if pauses:
-        nodes.lift_pause(tx)
+    return ended
+
+
+def _end_well(tx: Transaction, run: Run, values: dict[str, Any]) -> Run:
+    if dialect.is_server(tx.dialect):
+        return _still_ours(run, ALL_AT_ONCE.row(tx, **values))
+    ending, noting = ONE_AFTER_THE_OTHER
+    ended = _still_ours(run, ending.row(tx, **values))
+    noting.change(tx, **values, of_user=ended.user_id, of_kind=ended.kind)
+    nodes.lift_pause(tx)
     return ended
 
 
@@ -222,7 +225,10 @@ def put_back(
 
 def _change(tx: Transaction, run: Run, worker_id: str | None, values: dict[str, Any]) -> Run:
     changing = CHANGING.values(values).returning(sync_runs)
-    changed = tx.execute(changing, owner(run, worker_id)).first()
+    return _still_ours(run, tx.execute(changing, owner(run, worker_id)).first())
+
+
+def _still_ours(run: Run, changed: Row | None) -> Run:
     if changed is None:
         raise lost(run)
     return run_of(changed)

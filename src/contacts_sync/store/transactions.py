@@ -54,7 +54,7 @@ class Database:
 def read(db: Database, *, autocommit: bool = False) -> Iterator[Transaction]:
     """A transaction that sees one instant of the store and can't change it. Raises `StoreUnavailable`.
 
-    `autocommit`: each statement sees an instant of its own, which saves a server two round trips.
+    `autocommit`: on a server each statement sees an instant of its own, which saves two round trips.
     """
     engine = db.engine if autocommit and db.path is None else db.reader
     with translated(db), _begun(db, engine, "read", autocommit=autocommit) as tx:
@@ -66,7 +66,7 @@ def read(db: Database, *, autocommit: bool = False) -> Iterator[Transaction]:
 def write(db: Database, *, durable: bool = False, autocommit: bool = False) -> Iterator[Transaction]:
     """A transaction that commits at the end of the block and is rolled back by any exception.
 
-    `autocommit`: each statement is a transaction by itself, which saves a server two round trips.
+    `autocommit`: on a server each statement is a transaction by itself, which saves two round trips.
     `durable`: what it commits survives a power cut (PostgreSQL always does so; SQLite's file costs an fsync).
     Raises `StoreUnavailable` if others hold the store for longer than ten seconds, `StoreGone` if it isn't there.
     """

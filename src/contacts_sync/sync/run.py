@@ -30,10 +30,9 @@ from contacts_sync.model import (
     Person,
     Run,
     RunKind,
-    SyncState,
 )
 from contacts_sync.store import contacts, runs
-from contacts_sync.store.beginnings import beginning
+from contacts_sync.store.beginnings import Beginning, beginning
 from contacts_sync.store.engine import read, write
 from contacts_sync.sync import ending, plan, removal, retry
 from contacts_sync.sync.access import Access
@@ -65,9 +64,9 @@ def carry_out(run: Run, desk: Desk) -> Outcome:
 
 def _sync(run: Run, desk: Desk) -> Run:
     """The run as it has succeeded."""
-    with read(desk.db, autocommit=True) as tx:
+    with write(desk.db, autocommit=True) as tx:  # though it only reads: SQLite's writer has in memory what was claimed
         found = beginning(tx, run)
-    claim = _Claim(run, desk, Access(desk, run, found.sealed), found.state, found.groups)
+    claim = _Claim(run, desk, Access(desk, run, found.sealed), found)
     return retry.attempt_repeatedly(
         claim.attempt,
         attempts=desk.settings.attempts,
@@ -80,16 +79,17 @@ def _sync(run: Run, desk: Desk) -> Run:
 class _Claim:
     """One claim of a run: what is known, and how far the listing has come over its attempts."""
 
-    def __init__(self, run: Run, desk: Desk, access: Access, state: SyncState, groups: list[KnownGroup]) -> None:
+    def __init__(self, run: Run, desk: Desk, access: Access, found: Beginning) -> None:
         self._run = run
         self._desk = desk
         self._access = access
-        self._state = state
+        self._state = found.state
+        self._at_intervals = found.at_intervals
         self._fingerprint = people.request_fingerprint(desk.people)
         self._until = desk.monotonic() + desk.settings.run_deadline.total_seconds()
         self._listing: Listing | None = None
         self._ahead: tuple[str, Future[Reading]] | None = None
-        self._known_groups: list[KnownGroup] | None = groups
+        self._known_groups: list[KnownGroup] | None = found.groups
         self._labels: frozenset[str] | None = None
         self._stored_labels: frozenset[str] = frozenset()
         self._chased: frozenset[str] = frozenset()
@@ -297,7 +297,8 @@ class _Claim:
         _warn_of_gaps(listing)
         now = self._desk.clock()
         labels = GroupChanges(removals=self._vanished_labels)
-        with write(self._desk.db) as tx:
+        is_all = not (gone or labels.removals or listing.full or listing.unreadable or self._at_intervals)
+        with write(self._desk.db, autocommit=is_all) as tx:
             ended = runs.succeed(
                 tx,
                 self._run,
@@ -307,6 +308,7 @@ class _Claim:
                 groups_sync_token=self._groups_sync_token,
                 fingerprint=self._fingerprint,
                 counters=Counters(contacts_deleted=len(gone)) + labels.counters,
+                at_intervals=self._at_intervals,
             )
             contacts.remove(tx, self._run.user_id, gone)
             contacts.apply_groups(tx, self._run.user_id, labels, now)

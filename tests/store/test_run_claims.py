@@ -13,8 +13,9 @@ from contacts_sync.errors import LeaseLost
 from contacts_sync.model import Pause, RunKind, RunStatus
 from contacts_sync.store import connections, nodes, runs
 from contacts_sync.store.chunks import LONGEST
-from contacts_sync.store.engine import Database, close, open_database, read, write
-from contacts_sync.store.run_claims import LONGEST_LEASE
+from contacts_sync.store.engine import Database, Transaction, close, open_database, read, write
+from contacts_sync.store.prepared import Prepared
+from contacts_sync.store.run_claims import CLAIMING, LONGEST_LEASE, RATIONED
 from tests.store.given import LEASE, MINUTE, NOW, claimed, connected, now_of, queued, running
 
 SECOND = timedelta(seconds=1)
@@ -299,15 +300,22 @@ def test_a_worker_gives_back_what_it_is_told_and_nothing_of_others(db: Database)
 
 def test_claiming_reads_the_queue_by_its_index(store_url: str) -> None:
     db = open_database(store_url, create=True)
-    explain = "EXPLAIN QUERY PLAN " if db.path else "EXPLAIN "
-    query = "SELECT id FROM sync_runs WHERE status = 'queued' AND not_before <= '2026' ORDER BY not_before, id"
     with write(db) as tx:
         if db.path is None:
-            query = query.replace("'2026'", "now()")
             tx.execute(text("SET LOCAL enable_seqscan = off"))
-        plan = " ".join(str(row) for row in tx.execute(text(explain + query)))
-    assert "ix_sync_runs_claim" in plan
+        for claiming in (CLAIMING, RATIONED):
+            plan = plan_of(tx, claiming)
+            assert "ix_sync_runs_claim" in plan
+            assert "connections USING INDEX" in plan or "pk_connections on connections" in plan
+            assert "sync_runs USING INTEGER PRIMARY KEY" in plan or "pk_sync_runs on sync_runs" in plan
     close(db)
+
+
+def plan_of(tx: Transaction, claiming: Prepared) -> str:
+    values = {"now": NOW, "lease_end": NOW, "worker": "w", "is_probe": 0, "most": 9, "most_full": 9}
+    explaining = Prepared(claiming._statement)._in_words_for(tx)
+    explaining._text = ("EXPLAIN " if tx.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN ") + explaining._text
+    return " ".join(str(row) for row in explaining.execute(tx, values).fetchall())
 
 
 def test_a_lease_is_not_over_before_its_time(db: Database) -> None:

@@ -138,8 +138,6 @@ def _refuse_dead(connection: Any, _record: object, _proxy: object) -> None:
             connection.rollback()
         if connection.read_only is False:
             connection.read_only = None
-        if connection.autocommit:
-            connection.autocommit = False
     except connection.Error as error:
         raise DisconnectionError from error
 
@@ -190,8 +188,8 @@ def begin(tx: Connection, mode: str, *, autocommit: bool) -> None:
     """
     connection, known = driver(tx), tx.info
     if is_server(tx.dialect):
-        if autocommit:
-            connection.autocommit = True  # until it is taken from the pool again
+        if connection.autocommit is not autocommit:
+            connection.autocommit = autocommit
         return
     if known.get("mode") != mode:  # seldom: to say it to each transaction would double what beginning costs
         for statement in SQLITE_PREPARE[mode]:

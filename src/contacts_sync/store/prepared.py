@@ -78,7 +78,14 @@ class _Worded:
         for name, convert in self._write:
             given[name] = convert(given[name])
         parameters = given if self._positions is None else [given[name] for name in self._positions]
-        return driver(tx).execute(self._text, parameters)
+        return self._cursor(tx).execute(self._text, parameters)
+
+    def _cursor(self, tx: Transaction) -> Any:
+        """One for each connection: psycopg's remembers how these values and rows are to be converted."""
+        known = tx.info
+        if self not in known:
+            known[self] = driver(tx).cursor()
+        return known[self]
 
     def read(self, rows: list[Row]) -> list[Row]:
         """The driver's rows, converted."""

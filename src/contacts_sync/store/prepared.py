@@ -60,13 +60,13 @@ class _Worded:
 
     def __init__(self, statement: Statement, dialect: Dialect) -> None:
         compiled: Any = statement.compile(dialect=dialect)
-        binds: dict[BindParameter[Any], str] = compiled.bind_names
+        binds: dict[str, BindParameter[Any]] = {name: bind for bind, name in compiled.bind_names.items()}
         columns: Iterable[ColumnElement[Any]] = getattr(statement, "exported_columns", ())
         self._text = str(compiled)
         self._positions: list[str] | None = compiled.positiontup
-        self._constants = {name: _plain(bind.value) for bind, name in binds.items() if not bind.required}
+        self._constants = {name: _plain(bind.value) for name, bind in binds.items() if not bind.required}
         self._write = _present(
-            (name, bind.type.dialect_impl(dialect).bind_processor(dialect)) for bind, name in binds.items()
+            (name, bind.type.dialect_impl(dialect).bind_processor(dialect)) for name, bind in binds.items()
         )
         self._read = _present(
             (n, column.type.dialect_impl(dialect).result_processor(dialect, None)) for n, column in enumerate(columns)

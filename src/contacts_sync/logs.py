@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TextIO
 
 from contacts_sync.redaction import HIDDEN, clean, clean_lines, redacted, remember, traceback_text
@@ -42,7 +43,7 @@ __all__ = [
     "traceback_text",
 ]
 
-get_logger = structlog.get_logger
+get_logger = partial(structlog.get_logger, "contacts_sync")  # nameless, each event looks through the stack for one
 bound = structlog.contextvars.bound_contextvars
 
 TALKATIVE = (
@@ -113,10 +114,13 @@ def set_level(level: str) -> None:
 
 def _go_through_logging() -> None:
     structlog.configure(
-        processors=PROCESSORS,
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *SHARED,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,  # else each event looks through the stack for who says it
     )
 
 
@@ -142,10 +146,5 @@ SHARED: list[Processor] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
     _redact,
-]
-PROCESSORS: list[Processor] = [
-    structlog.stdlib.filter_by_level,
-    *SHARED,
-    structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
 ]
 _go_through_logging()  # which a command that says nothing has told to be silent, whether or not it has loaded this

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TextIO
 
 from contacts_sync.redaction import HIDDEN, clean, clean_lines, redacted, remember, traceback_text
@@ -42,7 +43,7 @@ __all__ = [
     "traceback_text",
 ]
 
-get_logger = structlog.get_logger
+get_logger = partial(structlog.get_logger, "contacts_sync")  # nameless, each event looks through the stack for one
 bound = structlog.contextvars.bound_contextvars
 
 TALKATIVE = (

@@ -15,6 +15,7 @@ from contacts_sync.errors import KeyProblem, UnreadableGrant, typed
 from contacts_sync.model import Grant
 from contacts_sync.new_file import write_new
 
+OWNED = msgspec.json.Decoder(tuple[str, str])
 MAKE_ONE = "contacts-sync init makes one; if there was one, put it back"
 MEND_IT = "put the old key back; if it is lost: contacts-sync key generate >FILE, and connect each user again"
 
@@ -40,13 +41,12 @@ class Vault:
 
     def open(self, user_id: str, sealed: str) -> str:
         """The text that was sealed for this user. Raises `UnreadableGrant`."""
-        hint = f"put the old key back into the key file, or: contacts-sync connect {typed(user_id)}"
         try:
-            owner, text = msgspec.json.decode(self._fernet.decrypt(sealed), type=tuple[str, str])
+            owner, text = OWNED.decode(self._fernet.decrypt(sealed))
         except (InvalidToken, ValueError):  # msgspec's errors are ValueErrors, and so is what was never sealed
-            raise UnreadableGrant(f"no key opens the tokens of user {user_id!r}", hint=hint) from None
+            raise _unreadable(user_id, f"no key opens the tokens of user {user_id!r}") from None
         if owner != user_id:
-            raise UnreadableGrant(f"the tokens in the row of user {user_id!r} were sealed for another user", hint=hint)
+            raise _unreadable(user_id, f"the tokens in the row of user {user_id!r} were sealed for another user")
         return text
 
     def is_current(self, sealed: str) -> bool:
@@ -60,6 +60,11 @@ class Vault:
     def reseal(self, user_id: str, sealed: str) -> str:
         """The same secret, sealed with the first key. Raises `UnreadableGrant`."""
         return self.seal(user_id, self.open(user_id, sealed))
+
+
+def _unreadable(user_id: str, message: str) -> UnreadableGrant:
+    hint = f"put the old key back into the key file, or: contacts-sync connect {typed(user_id)}"
+    return UnreadableGrant(message, hint=hint)
 
 
 def generate_key() -> str:
@@ -149,7 +154,7 @@ class _SealedGrant(msgspec.Struct, omit_defaults=True):
     subject: str = ""
 
 
-msgspec.json.Decoder(_SealedGrant)  # msgspec learns a type at its first use: see google/wire.py
+GRANT = msgspec.json.Decoder(_SealedGrant)  # made here: msgspec learns a type at its first use, see google/wire.py
 
 
 def seal_grant(vault: Vault, user_id: str, grant: Grant) -> str:
@@ -162,7 +167,7 @@ def open_grant(vault: Vault, user_id: str, sealed: str) -> Grant:
     """The grant again. Raises `UnreadableGrant`."""
     text = vault.open(user_id, sealed)
     try:
-        plain = msgspec.json.decode(text, type=_SealedGrant)
+        plain = GRANT.decode(text)
     except msgspec.MsgspecError:
         raise UnreadableGrant(
             f"the tokens of user {user_id!r} are not what was stored", hint=f"contacts-sync connect {typed(user_id)}"

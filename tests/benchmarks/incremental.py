@@ -24,7 +24,7 @@ def sync(desk: Desk) -> Cost:
 
 
 def _claim_and_carry_out(desk: Desk) -> None:
-    with write(desk.db) as tx:
+    with write(desk.db, autocommit=True) as tx:
         (run,) = runs.claim(tx, worker_id=desk.worker_id, now=desk.clock(), lease=desk.lease, limit=1)
     outcome = carry_out(run, desk)
     if outcome.error is not None:

@@ -16,6 +16,8 @@ from typing import Self
 
 STARTUP = 196_608  # protocol 3.0; other codes ask for encryption or cancel
 PORT = ".s.PGSQL.5432"
+PARSE, COMPLETE = b"P", b"C"
+CHANGES = (b"INSERT", b"UPDATE", b"DELETE")  # outside of a transaction: to report one is to report its commit
 Frame = bytes
 
 
@@ -83,10 +85,13 @@ class Proxy:
 
     def _serve(self, client: socket.socket, server: socket.socket) -> None:
         """The life of a connection, to its end."""
-        back = Thread(target=self._backend, args=[server, client], name="pg-proxy-back", daemon=True)
+        said = [b""]  # the latest statement
+        back = Thread(target=self._backend, args=[server, client, said], name="pg-proxy-back", daemon=True)
         back.start()
         with suppress(OSError):
             for frame in _frontend_frames(client):
+                if frame.startswith(PARSE):
+                    said[0] = frame
                 if not self._pass(frame, server):
                     break
         _hang_up(server)
@@ -110,10 +115,14 @@ class Proxy:
             self._cut = self.after(number)
             return not self._cut
 
-    def _backend(self, server: socket.socket, client: socket.socket) -> None:
+    def _backend(self, server: socket.socket, client: socket.socket, said: list[Frame]) -> None:
+        begun = False
         with suppress(OSError):
             for frame in _frames(server):
-                if frame.startswith(b"C") and frame[5:] == b"COMMIT\0" and self._is_lost():
+                done = frame[5:-1] if frame.startswith(COMPLETE) else b""
+                changed = bool(done) and not begun and any(word in said[0] for word in CHANGES)
+                begun = done == b"BEGIN" or (begun and done not in (b"COMMIT", b"ROLLBACK"))
+                if (done == b"COMMIT" or (changed and not begun)) and self._is_lost():
                     break
                 client.sendall(frame)
         _hang_up(client)

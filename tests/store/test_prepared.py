@@ -8,6 +8,7 @@ from sqlalchemy import Select, bindparam, delete, select, text, update
 
 from contacts_sync.errors import LeaseLost, StoreUnavailable, StoreUnusable
 from contacts_sync.model import RunKind, RunStatus
+from contacts_sync.store.columns import Instant
 from contacts_sync.store.engine import Database, read, write
 from contacts_sync.store.prepared import Prepared
 from contacts_sync.store.tables import contact_emails, contacts, sync_runs
@@ -37,6 +38,17 @@ def test_values_go_as_sqlalchemy_would_send_them(db: Database) -> None:
         assert tx.execute(select(sync_runs.c.kind, sync_runs.c.status)).one() == ("full", "running")
         with pytest.raises(ValueError, match="aware"):
             leasing.row(tx, of_user="alice", lease_end=datetime(2026, 1, 1))
+
+
+def test_a_value_that_is_named_twice_is_converted_once(db: Database) -> None:
+    connected(db, "alice")
+    queued(db, "alice")
+    at = (
+        sync_runs.c.queued_at <= bindparam("at", type_=Instant),
+        sync_runs.c.not_before <= bindparam("at", type_=Instant),
+    )
+    with read(db) as tx:
+        assert Prepared(select(sync_runs.c.user_id).where(*at)).row(tx, at=NOW) == ("alice",)
 
 
 def test_a_change_tells_how_many_rows_it_has_met(db: Database) -> None:

@@ -13,8 +13,9 @@ from contacts_sync.errors import LeaseLost
 from contacts_sync.model import Pause, RunKind, RunStatus
 from contacts_sync.store import connections, nodes, runs
 from contacts_sync.store.chunks import LONGEST
-from contacts_sync.store.engine import Database, close, open_database, read, write
-from contacts_sync.store.run_claims import LONGEST_LEASE
+from contacts_sync.store.engine import Database, Transaction, close, open_database, read, write
+from contacts_sync.store.prepared import Prepared
+from contacts_sync.store.run_claims import CLAIMING, LONGEST_LEASE, RATIONED
 from tests.store.given import LEASE, MINUTE, NOW, claimed, connected, now_of, queued, running
 
 SECOND = timedelta(seconds=1)
@@ -41,7 +42,7 @@ def herd(db: Database, size: int) -> list[str]:
 
 def test_a_claimed_run_is_its_workers_for_the_time_of_a_lease(db: Database) -> None:
     run = running(db, worker="w7")
-    assert (run.status, run.worker_id, run.starts) == (RunStatus.RUNNING, "w7", 1)
+    assert (run.status, run.worker_id, run.starts, run.attempts) == (RunStatus.RUNNING, "w7", 1, 1)
     assert (run.started_at, run.lease_expires_at) == (NOW, NOW + LEASE)
     assert claimed(db, "w8") == []
 
@@ -106,6 +107,34 @@ def test_a_run_of_a_user_who_is_not_connected_is_cancelled_instead(db: Database,
     orphan = now_of(db, run)
     assert (orphan.status, orphan.finished_at) == (RunStatus.CANCELLED, NOW + MINUTE)
     assert orphan.error_message == "the user is not connected"
+    assert (orphan.started_at, orphan.starts, orphan.attempts, orphan.worker_id) == (None, 0, 0, None)
+
+
+def test_a_run_that_had_begun_before_its_user_left_keeps_what_it_did(db: Database) -> None:
+    run = running(db)
+    with write(db) as tx:
+        (back,) = runs.take_back_dead(tx, ["w1"], NOW)
+        connections.needs_reauth(tx, "alice", "revoked")
+    assert claimed(db, now=NOW + MINUTE) == []
+    orphan = now_of(db, run)
+    assert orphan.status is RunStatus.CANCELLED
+    assert (orphan.started_at, orphan.starts, orphan.attempts) == (back.started_at, back.starts, back.attempts)
+
+
+def test_among_rationed_runs_an_orphan_takes_nobodys_place(db: Database) -> None:
+    users = herd(db, 4)
+    with write(db) as tx:
+        connections.needs_reauth(tx, users[0], "revoked")
+    assert [run.user_id for run in claimed(db, limit=2, full_limit=1)] == users[1:3]
+
+
+@pytest.mark.parametrize("full_limit", [1, 9])
+def test_a_claim_may_be_one_statement_that_is_a_transaction_by_itself(db: Database, full_limit: int) -> None:
+    users = herd(db, 3)
+    with write(db, autocommit=True) as tx:
+        got = runs.claim(tx, worker_id="w1", now=NOW, lease=LEASE, limit=2, full_limit=full_limit)
+    assert [run.user_id for run in got] == users[:2]
+    assert [run.user_id for run in claimed(db, "w2")] == users[2:]
 
 
 def test_no_two_threads_claim_the_same_run(db: Database) -> None:
@@ -254,7 +283,6 @@ def test_runs_of_dead_workers_need_not_wait_for_their_leases(db: Database) -> No
 def test_a_stopping_worker_gives_its_runs_back_uncounted(db: Database) -> None:
     run = running(db)
     with write(db) as tx:
-        runs.begin_attempt(tx, run)
         assert runs.release(tx, "w1", NOW + MINUTE) == 1
         assert runs.release(tx, "w1", NOW + MINUTE) == 0
     back = now_of(db, run)
@@ -272,15 +300,22 @@ def test_a_worker_gives_back_what_it_is_told_and_nothing_of_others(db: Database)
 
 def test_claiming_reads_the_queue_by_its_index(store_url: str) -> None:
     db = open_database(store_url, create=True)
-    explain = "EXPLAIN QUERY PLAN " if db.path else "EXPLAIN "
-    query = "SELECT id FROM sync_runs WHERE status = 'queued' AND not_before <= '2026' ORDER BY not_before, id"
     with write(db) as tx:
         if db.path is None:
-            query = query.replace("'2026'", "now()")
             tx.execute(text("SET LOCAL enable_seqscan = off"))
-        plan = " ".join(str(row) for row in tx.execute(text(explain + query)))
-    assert "ix_sync_runs_claim" in plan
+        for claiming in (CLAIMING, RATIONED):
+            plan = plan_of(tx, claiming)
+            assert "ix_sync_runs_claim" in plan
+            assert "connections USING INDEX" in plan or "pk_connections on connections" in plan
+            assert "sync_runs USING INTEGER PRIMARY KEY" in plan or "pk_sync_runs on sync_runs" in plan
     close(db)
+
+
+def plan_of(tx: Transaction, claiming: Prepared) -> str:
+    values = {"now": NOW, "lease_end": NOW, "worker": "w", "is_probe": 0, "most": 9, "most_full": 9}
+    explaining = Prepared(claiming._statement)._in_words_for(tx)
+    explaining._text = ("EXPLAIN " if tx.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN ") + explaining._text
+    return " ".join(str(row) for row in explaining.execute(tx, values).fetchall())
 
 
 def test_a_lease_is_not_over_before_its_time(db: Database) -> None:

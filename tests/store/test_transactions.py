@@ -7,13 +7,16 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from contacts_sync.errors import LeaseLost, StoreGone, StoreUnavailable, StoreUnusable
 from contacts_sync.store import dialect
 from contacts_sync.store.engine import Database, close, open_database, read, write
+from contacts_sync.store.prepared import Prepared
+from contacts_sync.store.tables import store
 
 BUMP = text("UPDATE store SET change_version = change_version + 1")
+VERSION = select(store.c.change_version)
 LOOK = text("SELECT change_version FROM store")
 
 
@@ -40,6 +43,21 @@ def test_a_reader_sees_one_instant(db: Database) -> None:
         with write(db) as tx:
             tx.execute(BUMP)
         assert reader.execute(LOOK).scalar() == before
+
+
+def test_with_autocommit_each_statement_is_a_transaction_by_itself_on_a_server(db: Database) -> None:
+    is_server = db.path is None
+    with suppress(LeaseLost), write(db, autocommit=True) as tx:
+        tx.execute(BUMP)
+        raise LeaseLost("taken back")
+    with suppress(LeaseLost), write(db) as tx:  # on a connection that was used so before
+        tx.execute(BUMP)
+        raise LeaseLost("taken back")
+    with read(db, autocommit=True) as reader:
+        assert Prepared(VERSION).row(reader) == (is_server,)
+        with write(db, autocommit=True) as tx:
+            tx.execute(BUMP)
+        assert Prepared(VERSION).row(reader) == (2 if is_server else 0,)
 
 
 @pytest.mark.parametrize(("durable", "level"), [(False, 1), (True, 2)], ids=["normal", "full"])

@@ -164,10 +164,10 @@ def claim_for(crew: Crew, run_ids: Collection[int] | None = None) -> int:
     desk = crew.desk
     if not crew.idle:
         return 0
-    with read(desk.db) as tx:
+    with read(desk.db, autocommit=True) as tx:
         if not runs.is_due(tx, desk.clock(), full_too=crew.idle_for_full > 0):
             return 0
-    with write(desk.db) as tx:
+    with write(desk.db, autocommit=True) as tx:
         claimed = runs.claim(
             tx,
             worker_id=desk.worker_id,

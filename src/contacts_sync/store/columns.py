@@ -127,6 +127,23 @@ def _in_json(element: one_of, compiler: SQLCompiler, **more: Any) -> str:
     return f"{column} IN (SELECT value FROM json_each({values}))"  # noqa: S608  (names and marks of ours)
 
 
+class json_rows(FunctionElement[str]):  # noqa: N801  (see above)
+    """All rows of a query in one JSON text: a list of lists."""
+
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(json_rows, "postgresql")
+def _json_agg(element: json_rows, compiler: SQLCompiler, **more: Any) -> str:
+    return f"CAST(json_agg(json_build_array({compiler.process(element.clauses, **more)})) AS TEXT)"
+
+
+@compiles(json_rows, "sqlite")
+def _json_group_array(element: json_rows, compiler: SQLCompiler, **more: Any) -> str:
+    return f"json_group_array(json_array({compiler.process(element.clauses, **more)}))"
+
+
 class JsonText(UserDefinedType[str]):
     """JSON as text on our side, never parsed by us; JSONB where the database has it."""
 

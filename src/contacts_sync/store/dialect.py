@@ -186,11 +186,15 @@ def _lower(value: str | None) -> str | None:
     return value.lower() if value is not None else None
 
 
-def begin(tx: Connection, mode: str) -> None:
-    """Begin a `read`, `write` or `durable` transaction. PostgreSQL's begins with its first statement."""
-    if is_server(tx.dialect):
-        return
+def begin(tx: Connection, mode: str, *, autocommit: bool) -> None:
+    """Begin a `read`, `write` or `durable` transaction. PostgreSQL's begins with its first statement, unless with
+    `autocommit` each statement is one by itself.
+    """
     connection, known = driver(tx), tx.info
+    if is_server(tx.dialect):
+        if connection.autocommit is not autocommit:
+            connection.autocommit = autocommit
+        return
     if known.get("mode") != mode:  # seldom: to say it to each transaction would double what beginning costs
         for statement in SQLITE_PREPARE[mode]:
             connection.execute(statement)

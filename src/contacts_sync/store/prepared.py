@@ -21,6 +21,13 @@ Convert = Callable[[Any], Any]
 Key = TypeVar("Key", int, str)
 
 
+def whole(changing: Update) -> Update:
+    """A change whose failure ends its transaction, as each of ours does: for what it could take back by itself SQLite
+    would first copy every page, which costs more than the change.
+    """
+    return changing.prefix_with("OR ROLLBACK", dialect="sqlite")
+
+
 class Prepared:
     """A statement whose parameters have names. Values and rows are converted as SQLAlchemy would do it."""
 
@@ -53,13 +60,13 @@ class _Worded:
 
     def __init__(self, statement: Statement, dialect: Dialect) -> None:
         compiled: Any = statement.compile(dialect=dialect)
-        binds: dict[BindParameter[Any], str] = compiled.bind_names
+        binds: dict[str, BindParameter[Any]] = {name: bind for bind, name in compiled.bind_names.items()}
         columns: Iterable[ColumnElement[Any]] = getattr(statement, "exported_columns", ())
         self._text = str(compiled)
         self._positions: list[str] | None = compiled.positiontup
-        self._constants = {name: _plain(bind.value) for bind, name in binds.items() if not bind.required}
+        self._constants = {name: _plain(bind.value) for name, bind in binds.items() if not bind.required}
         self._write = _present(
-            (name, bind.type.dialect_impl(dialect).bind_processor(dialect)) for bind, name in binds.items()
+            (name, bind.type.dialect_impl(dialect).bind_processor(dialect)) for name, bind in binds.items()
         )
         self._read = _present(
             (n, column.type.dialect_impl(dialect).result_processor(dialect, None)) for n, column in enumerate(columns)
@@ -71,7 +78,14 @@ class _Worded:
         for name, convert in self._write:
             given[name] = convert(given[name])
         parameters = given if self._positions is None else [given[name] for name in self._positions]
-        return driver(tx).execute(self._text, parameters)
+        return self._cursor(tx).execute(self._text, parameters)
+
+    def _cursor(self, tx: Transaction) -> Any:
+        """One for each connection: psycopg's remembers how these values and rows are to be converted."""
+        known = tx.info
+        if self not in known:
+            known[self] = driver(tx).cursor()
+        return known[self]
 
     def read(self, rows: list[Row]) -> list[Row]:
         """The driver's rows, converted."""

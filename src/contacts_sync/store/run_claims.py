@@ -6,14 +6,29 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Text, and_, bindparam, case, func, select, true, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    select,
+    true,
+    union_all,
+    update,
+)
 
 from contacts_sync.errors import RunAbandoned
 from contacts_sync.model import ConnectionStatus, Run, RunKind, RunStatus
 from contacts_sync.store import dialect
 from contacts_sync.store.chunks import chunks
 from contacts_sync.store.columns import ID, Instant, ListOf, one_of
-from contacts_sync.store.prepared import Prepared
+from contacts_sync.store.prepared import Prepared, whole
 from contacts_sync.store.run_rows import end_at, run_of
 from contacts_sync.store.shared_clock import shared
 from contacts_sync.store.states import note_failure
@@ -26,47 +41,71 @@ BACK_IN_THE_QUEUE = {"status": RunStatus.QUEUED, "worker_id": None, "lease_expir
 IS_FULL, IS_NOT_FULL = sync_runs.c.kind == RunKind.FULL, sync_runs.c.kind != RunKind.FULL
 ONE_ATTEMPT_LESS = case((sync_runs.c.attempts > 0, sync_runs.c.attempts - 1), else_=0)
 
-NEXT_PROBE = Prepared(select(pauses.c.next_probe_at))
-IS_DUE = IS_QUEUED & (sync_runs.c.not_before <= bindparam("now", type_=Instant))
+AT = bindparam("now", type_=Instant)
+MOST, MOST_FULL = bindparam("most", type_=Integer), bindparam("most_full", type_=Integer)
+IS_DUE = IS_QUEUED & (sync_runs.c.not_before <= AT)
 IS_GIVEN = one_of(sync_runs.c.id, bindparam("run_ids", type_=ListOf(ID)))
-KINDS = {"any": true(), "full": IS_FULL, "other": IS_NOT_FULL}
+NOBODY_WAITS = ~select(pauses.c.id).exists()
+IS_PROBE = bindparam("is_probe", type_=Integer) == 1
+BY_TIME = ("not_before", "id")
+# as a literal: in RETURNING SQLAlchemy leaves out the names of tables, and there SQLite has an index only for IN
+IS_RUNS_USER: ColumnElement[bool] = literal_column("connections.user_id IN (sync_runs.user_id)")
+STATUS_OF_USER = select(connections.c.status).where(IS_RUNS_USER).scalar_subquery()
 
 
-def _due(*among: ColumnElement[bool]) -> Prepared:
-    """When due, the ids, and their users' status, of the oldest; locked against other claims where rows can be."""
+def _looking(*among: ColumnElement[bool]) -> Prepared:
+    """Whether anything is due, if everybody waits only a probe."""
+    waiting = select(pauses.c.id).where(pauses.c.next_probe_at > AT)
+    return Prepared(select(sync_runs.c.id).where(IS_DUE, *among, ~waiting.exists()).limit(1))
+
+
+def _oldest_due(most: BindParameter[int], *among: ColumnElement[bool]) -> Select[Any]:
+    """Locked against other claims where rows can be."""
+    by_time = [sync_runs.c[name] for name in BY_TIME]
+    due = select(*by_time).where(IS_DUE, IS_PROBE | NOBODY_WAITS, *among)
+    return due.order_by(*by_time).limit(most).with_for_update(skip_locked=True)
+
+
+def _oldest_rationed(*among: ColumnElement[bool]) -> Select[Any]:
+    """The oldest come first, but those beyond the ration of full syncs let others pass."""
+    full = _oldest_due(MOST_FULL, IS_FULL, *among).cte("full_due")
+    others = _oldest_due(MOST, IS_NOT_FULL, *among).cte("others_due")
+    due = union_all(select(full), select(others)).subquery()
+    return select(due).order_by(*(due.c[name] for name in BY_TIME)).limit(MOST)
+
+
+def _claiming(oldest: Select[Any]) -> Prepared:
+    """The runs as they are then, each with the status of its user. To begin the first attempt is part of it.
+
+    What is due is locked, and so still queued: to say that again would have PostgreSQL go through all that is.
+    """
+    due = oldest.cte("due")
     return Prepared(
-        select(sync_runs.c.not_before, sync_runs.c.id, connections.c.status)
-        .outerjoin(connections, connections.c.user_id == sync_runs.c.user_id)
-        .where(IS_DUE, *among)
-        .order_by(sync_runs.c.not_before, sync_runs.c.id)
-        .limit(bindparam("most", type_=Integer))
-        .with_for_update(skip_locked=True, of=sync_runs)
+        whole(update(sync_runs))
+        .where(sync_runs.c.id.in_(select(due.c.id)))
+        .values(
+            status=RunStatus.RUNNING,
+            worker_id=bindparam("worker", type_=Text),
+            lease_expires_at=bindparam("lease_end", type_=Instant),
+            starts=sync_runs.c.starts + 1,
+            attempts=sync_runs.c.attempts + 1,
+            started_at=func.coalesce(sync_runs.c.started_at, AT),
+        )
+        .returning(sync_runs, STATUS_OF_USER)
     )
 
 
-LOOKING = {kind: Prepared(select(sync_runs.c.id).where(IS_DUE, among).limit(1)) for kind, among in KINDS.items()}
-DUE = {kind: _due(among) for kind, among in KINDS.items()}
-DUE_AMONG_GIVEN = {kind: _due(among, IS_GIVEN) for kind, among in KINDS.items()}
-CLAIMING = Prepared(
-    update(sync_runs)
-    .where(one_of(sync_runs.c.id, bindparam("ids", type_=ListOf(ID))), IS_QUEUED)
-    .values(
-        status=RunStatus.RUNNING,
-        worker_id=bindparam("worker", type_=Text),
-        lease_expires_at=bindparam("lease_end", type_=Instant),
-        starts=sync_runs.c.starts + 1,
-        started_at=func.coalesce(sync_runs.c.started_at, bindparam("now", type_=Instant)),
-    )
-    .returning(sync_runs)
+LOOKING, LOOKING_FOR_OTHERS = _looking(), _looking(IS_NOT_FULL)
+CLAIMING, CLAIMING_GIVEN = _claiming(_oldest_due(MOST)), _claiming(_oldest_due(MOST, IS_GIVEN))
+RATIONED, RATIONED_GIVEN = _claiming(_oldest_rationed()), _claiming(_oldest_rationed(IS_GIVEN))
+PROBING = Prepared(
+    update(pauses).where(pauses.c.next_probe_at <= AT).values(next_probe_at=bindparam("next_probe", type_=Instant))
 )
 
 
 def is_due(tx: Transaction, now: datetime, *, full_too: bool = True) -> bool:
     """True if `claim` would find a run, or one that isn't full: a look that needs no write transaction."""
-    paused = NEXT_PROBE.row(tx)
-    if paused is not None and paused[0] > now:
-        return False
-    return LOOKING["any" if full_too else "other"].row(tx, now=now) is not None
+    return (LOOKING if full_too else LOOKING_FOR_OTHERS).row(tx, now=now) is not None
 
 
 def queued(tx: Transaction) -> int:
@@ -94,52 +133,55 @@ def claim(
 
     At most `full_limit` of them are full syncs: they are rationed, since Google gives them a quota of their own.
     While everybody is paused, one run a minute is claimed as a probe. A run whose user isn't connected is
-    cancelled.
+    cancelled. Each statement may be a transaction by itself; nearly always there is one.
     """
-    paused = NEXT_PROBE.row(tx) is not None
-    if paused and not _take_probe(tx, now):
-        return []
-    at_most = 1 if paused else limit
-    ids = _due_ids(tx, now, at_most, at_most if full_limit is None or paused else full_limit, run_ids)
-    if not ids:
-        return []
-    claimed = CLAIMING.rows(tx, ids=ids, worker=worker_id, lease_end=shared(tx, now) + lease, now=now)
-    return sorted(map(run_of, claimed), key=lambda run: (run.not_before, run.id))
+    terms: dict[str, Any] = {"worker": worker_id, "lease_end": shared(tx, now) + lease, "now": now, "is_probe": 0}
+    if run_ids is not None:
+        terms["run_ids"] = run_ids
+    claimed = _claim(tx, terms, limit, limit if full_limit is None else full_limit)
+    if not claimed and PROBING.change(tx, now=now, next_probe=now + PROBE_INTERVAL):
+        claimed = _claim(tx, terms | {"is_probe": 1}, 1, 1)
+    return sorted(claimed, key=lambda run: (run.not_before, run.id))
 
 
-def _take_probe(tx: Transaction, now: datetime) -> bool:
-    taken = update(pauses).where(pauses.c.next_probe_at <= now).values(next_probe_at=now + PROBE_INTERVAL)
-    return tx.execute(taken).rowcount == 1
-
-
-def _due_ids(tx: Transaction, now: datetime, limit: int, full_limit: int, run_ids: Collection[int] | None) -> list[int]:
-    """The oldest come first, but those beyond the ration of full syncs let others pass."""
-    if full_limit >= limit:
-        found = _lock_due(tx, now, "any", limit, run_ids)
-    else:
-        full = _lock_due(tx, now, "full", full_limit, run_ids)
-        found = sorted(full + _lock_due(tx, now, "other", limit, run_ids))[:limit]
-    return [id_ for _, id_ in found]
-
-
-def _lock_due(
-    tx: Transaction, now: datetime, kind: str, limit: int, run_ids: Collection[int] | None
-) -> list[tuple[datetime, int]]:
-    """When due, and the ids, of due runs of connected users; what is due of others is cancelled."""
+def _claim(tx: Transaction, terms: dict[str, Any], limit: int, full_limit: int) -> list[Run]:
+    """Due runs of connected users; what is due of others is cancelled."""
+    mine: list[Run] = []
     while True:
-        if run_ids is None:
-            due = DUE[kind].rows(tx, now=now, most=limit)
-        else:
-            due = DUE_AMONG_GIVEN[kind].rows(tx, now=now, most=limit, run_ids=run_ids)
-        orphans = [id_ for _, id_, status in due if status != ConnectionStatus.CONNECTED]
+        full_left = full_limit - sum(run.kind is RunKind.FULL for run in mine)
+        taken = _claim_any(tx, terms, limit - len(mine), full_left)
+        mine += [run for run, status in taken if status == ConnectionStatus.CONNECTED]
+        orphans = [run.id for run, status in taken if status != ConnectionStatus.CONNECTED]
         if not orphans:
-            return [(not_before, id_) for not_before, id_, _ in due]
-        _cancel_orphans(tx, orphans, now)
+            return mine
+        _cancel_orphans(tx, orphans, terms["now"])
+
+
+def _claim_any(tx: Transaction, terms: dict[str, Any], limit: int, full_limit: int) -> list[tuple[Run, str | None]]:
+    """Due runs of whomever, each with its user's status."""
+    rationed = full_limit < limit
+    if "run_ids" in terms:
+        claiming = RATIONED_GIVEN if rationed else CLAIMING_GIVEN
+    else:
+        claiming = RATIONED if rationed else CLAIMING
+    rows = claiming.rows(tx, **terms, most=limit, most_full=full_limit)
+    return [(run_of(row[:-1]), row[-1]) for row in rows]
 
 
 def _cancel_orphans(tx: Transaction, ids: list[int], now: datetime) -> None:
-    values = {"status": RunStatus.CANCELLED, "finished_at": now, "error_message": "the user is not connected"}
-    tx.execute(update(sync_runs).where(sync_runs.c.id.in_(ids)).values(values))
+    """As if they had never been claimed."""
+    first = sync_runs.c.starts == 1
+    values: dict[str, Any] = {
+        "status": RunStatus.CANCELLED,
+        "worker_id": None,
+        "lease_expires_at": None,
+        "attempts": ONE_ATTEMPT_LESS,
+        "starts": sync_runs.c.starts - 1,
+        "started_at": case((first, None), else_=sync_runs.c.started_at),
+        "finished_at": now,
+        "error_message": "the user is not connected",
+    }
+    tx.execute(update(sync_runs).where(sync_runs.c.id.in_(ids), IS_RUNNING).values(values))
 
 
 def renew(tx: Transaction, worker_id: str, now: datetime, lease: timedelta) -> int:

@@ -6,13 +6,23 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Integer, Text, bindparam, delete, func, insert, literal, select, update
+from sqlalchemy import (
+    Integer,
+    Text,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 
 from contacts_sync.errors import LeaseLost
 from contacts_sync.model import Counters, Run, RunKind, RunStatus
-from contacts_sync.store import dialect, interval_schedules, nodes
+from contacts_sync.store import dialect, interval_schedules, nodes, tables
 from contacts_sync.store.columns import ID, Instant
-from contacts_sync.store.prepared import Prepared, Row
+from contacts_sync.store.prepared import Prepared, Row, whole
 from contacts_sync.store.run_claims import (
     BACK_IN_THE_QUEUE,
     ONE_ATTEMPT_LESS,
@@ -43,7 +53,7 @@ from contacts_sync.store.run_rows import (
     run_of,
 )
 from contacts_sync.store.shared_clock import shared
-from contacts_sync.store.states import note_failure, note_success
+from contacts_sync.store.states import note_failure, succeeding
 from contacts_sync.store.tables import IS_RUNNING, parked_removals, sync_runs
 from contacts_sync.store.transactions import Transaction
 
@@ -91,15 +101,27 @@ OWNED = (
     & (sync_runs.c.worker_id == bindparam("of_worker", type_=Text))
     & IS_RUNNING
 )
-CHANGING = update(sync_runs).where(OWNED)
+CHANGING = whole(update(sync_runs)).where(OWNED)
 GROWN = {name: sync_runs.c[name] + bindparam(f"more_{name}", type_=Integer) for name in COUNTERS}
 HOLDING = Prepared(CHANGING.values(**GROWN, lease_expires_at=bindparam("lease_end", type_=Instant)))
 BEGINNING = Prepared(CHANGING.values(attempts=sync_runs.c.attempts + 1))
-SUCCEEDING = Prepared(
-    CHANGING.values(
-        **GROWN, **ENDED, status=RunStatus.SUCCEEDED, finished_at=end_at(bindparam("at", type_=Instant))
-    ).returning(sync_runs)
+AT = bindparam("at", type_=Instant)
+SUCCEEDING = CHANGING.values(**GROWN, **ENDED, status=RunStatus.SUCCEEDED, finished_at=end_at(AT)).returning(sync_runs)
+ONE_AFTER_THE_OTHER = (
+    Prepared(SUCCEEDING),
+    Prepared(succeeding(bindparam("of_user", type_=Text), bindparam("of_kind", type_=Text))),
 )
+
+
+def _all_at_once() -> Prepared:
+    """The run, its user's state and the pause in one statement, which PostgreSQL alone understands."""
+    ended = SUCCEEDING.cte("ended")
+    noted = succeeding(ended.c.user_id, ended.c.kind).cte("noted")
+    lifted = delete(tables.pauses).where(select(ended.c.id).exists()).cte("lifted")
+    return Prepared(select(*ended.c).add_cte(noted, lifted))
+
+
+ALL_AT_ONCE = _all_at_once()
 
 
 def hold(
@@ -109,14 +131,14 @@ def hold(
 
     Raises `LeaseLost` if the run is no longer this worker's: taken back, cancelled, or its user disconnected.
     """
-    if not HOLDING.change(tx, **_owner(run, worker_id), **_more(counters), lease_end=shared(tx, now) + lease):
-        raise _lost(run)
+    if not HOLDING.change(tx, **owner(run, worker_id), **_more(counters), lease_end=shared(tx, now) + lease):
+        raise lost(run)
 
 
 def begin_attempt(tx: Transaction, run: Run) -> None:
     """Count a sync attempt. Raises `LeaseLost`."""
-    if not BEGINNING.change(tx, **_owner(run, run.worker_id)):
-        raise _lost(run)
+    if not BEGINNING.change(tx, **owner(run, run.worker_id)):
+        raise lost(run)
 
 
 def turn_full(tx: Transaction, run: Run) -> Run:
@@ -134,21 +156,26 @@ def succeed(
     groups_sync_token: str | None,
     fingerprint: str,
     counters: Counters = NOTHING,
+    at_intervals: bool = True,
 ) -> Run:
     """End a run well: the next one starts from these tokens, and whatever paused everybody is over.
 
-    `counters` are added to the run's. Raises `LeaseLost`, before anything is written.
+    `counters` are added to the run's. `at_intervals`: False if the user was not due at intervals when the run began;
+    then this is one statement on a server. Raises `LeaseLost`, before anything is written.
     """
-    ended = _still_ours(run, SUCCEEDING.row(tx, **_owner(run, worker_id), **_more(counters), at=now))
-    note_success(
-        tx,
-        ended,
-        now,
-        contacts_sync_token=contacts_sync_token,
-        groups_sync_token=groups_sync_token,
-        fingerprint=fingerprint,
-    )
-    interval_schedules.note_success(tx, ended, now)
+    left = {"contacts": contacts_sync_token, "groups": groups_sync_token, "fingerprint": fingerprint, "at": now}
+    ended = _end_well(tx, run, {**owner(run, worker_id), **_more(counters), **left})
+    if at_intervals:
+        interval_schedules.note_success(tx, ended, now)
+    return ended
+
+
+def _end_well(tx: Transaction, run: Run, values: dict[str, Any]) -> Run:
+    if dialect.is_server(tx.dialect):
+        return _still_ours(run, ALL_AT_ONCE.row(tx, **values))
+    ending, noting = ONE_AFTER_THE_OTHER
+    ended = _still_ours(run, ending.row(tx, **values))
+    noting.change(tx, **values, of_user=ended.user_id, of_kind=ended.kind)
     nodes.lift_pause(tx)
     return ended
 
@@ -198,17 +225,17 @@ def put_back(
 
 def _change(tx: Transaction, run: Run, worker_id: str | None, values: dict[str, Any]) -> Run:
     changing = CHANGING.values(values).returning(sync_runs)
-    return _still_ours(run, tx.execute(changing, _owner(run, worker_id)).first())
+    return _still_ours(run, tx.execute(changing, owner(run, worker_id)).first())
 
 
 def _still_ours(run: Run, changed: Row | None) -> Run:
     if changed is None:
-        raise _lost(run)
+        raise lost(run)
     return run_of(changed)
 
 
-def _owner(run: Run, worker_id: str | None) -> dict[str, Any]:
-    """The guard of every UPDATE here; the database is the referee."""
+def owner(run: Run, worker_id: str | None) -> dict[str, Any]:
+    """The values of `OWNED`, which guards every UPDATE here; the database is the referee."""
     return {"of_run": run.id, "of_worker": worker_id}
 
 
@@ -216,7 +243,8 @@ def _more(counters: Counters) -> dict[str, int]:
     return {f"more_{name}": getattr(counters, name) for name in COUNTERS}
 
 
-def _lost(run: Run) -> LeaseLost:
+def lost(run: Run) -> LeaseLost:
+    """What to raise where `OWNED` finds nothing."""
     return LeaseLost(f"run {run.id} of user {run.user_id!r} is no longer this worker's")
 
 

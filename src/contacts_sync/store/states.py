@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Column, Text, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Text, Update, bindparam, case, or_, select, update
 
-from contacts_sync.model import Run, RunKind, RunStatus, SyncState
+from contacts_sync.model import RunKind, RunStatus, SyncState
 from contacts_sync.store import dialect
 from contacts_sync.store.chunks import chunks
 from contacts_sync.store.columns import Instant
-from contacts_sync.store.prepared import Prepared
+from contacts_sync.store.prepared import Prepared, whole
 from contacts_sync.store.tables import is_of, sync_states
 from contacts_sync.store.transactions import Transaction
 
@@ -36,9 +36,10 @@ CLEARED = {
 OF_USER = Prepared(select(*KEPT).where(sync_states.c.user_id == bindparam("of_user")))
 
 
-def _succeeding(latest: Column[datetime]) -> Prepared:
-    """What a success leaves behind; `latest` is when a run of its kind last succeeded."""
+def succeeding(user_id: ColumnElement[str], kind: ColumnElement[str]) -> Update:
+    """What the success of a run of that kind leaves behind: when its kind last succeeded, and where the next starts."""
     at = bindparam("at", type_=Instant)
+    full, incremental = sync_states.c.last_full_sync_at, sync_states.c.last_incremental_sync_at
     values = {
         "contacts_sync_token": bindparam("contacts", type_=Text),
         "groups_sync_token": bindparam("groups", type_=Text),
@@ -47,16 +48,10 @@ def _succeeding(latest: Column[datetime]) -> Prepared:
         "last_error": None,
         "last_success_at": at,
         "consecutive_failures": 0,
-        latest.name: at,
+        "last_full_sync_at": case((kind == RunKind.FULL, at), else_=full),
+        "last_incremental_sync_at": case((kind == RunKind.FULL, incremental), else_=at),
     }
-    of_user = sync_states.c.user_id == bindparam("of_user", type_=Text)
-    return Prepared(update(sync_states).where(of_user).values(values))
-
-
-SUCCEEDED = {
-    RunKind.FULL: _succeeding(sync_states.c.last_full_sync_at),
-    RunKind.INCREMENTAL: _succeeding(sync_states.c.last_incremental_sync_at),
-}
+    return whole(update(sync_states)).where(sync_states.c.user_id == user_id).values(values)
 
 
 def sync_state(tx: Transaction, user_id: str) -> SyncState:
@@ -89,26 +84,6 @@ def note_queued(tx: Transaction, user_ids: Collection[str], now: datetime) -> No
             .where(sync_states.c.user_id.in_(chunk), or_(known.is_(None), known < now))
             .values(queued_until=now)
         )
-
-
-def note_success(
-    tx: Transaction,
-    run: Run,
-    now: datetime,
-    *,
-    contacts_sync_token: str | None,
-    groups_sync_token: str | None,
-    fingerprint: str,
-) -> None:
-    """A run of this kind has succeeded: the next one starts from these tokens."""
-    SUCCEEDED[run.kind].change(
-        tx,
-        of_user=run.user_id,
-        at=now,
-        contacts=contacts_sync_token,
-        groups=groups_sync_token,
-        fingerprint=fingerprint,
-    )
 
 
 def note_failure(tx: Transaction, user_id: str, message: str) -> None:

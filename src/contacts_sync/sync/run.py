@@ -31,9 +31,9 @@ from contacts_sync.model import (
     Person,
     Run,
     RunKind,
-    SyncState,
 )
-from contacts_sync.store import connections, contacts, runs
+from contacts_sync.store import contacts, runs
+from contacts_sync.store.beginnings import Beginning, beginning
 from contacts_sync.store.engine import Transaction, read, write
 from contacts_sync.sync import ending, plan, removal, retry
 from contacts_sync.sync.access import Access
@@ -65,15 +65,13 @@ def carry_out(run: Run, desk: Desk) -> Outcome:
 
 def _sync(run: Run, desk: Desk) -> Run:
     """The run as it has succeeded."""
-    with read(desk.db) as tx:
-        state = connections.sync_state(tx, run.user_id)
-        sealed = connections.sealed_grant(tx, run.user_id)
-        groups = contacts.known_groups(tx, run.user_id)
-    claim = _Claim(run, desk, Access(desk, run, sealed), state, groups)
+    with write(desk.db, autocommit=True) as tx:  # though it only reads: SQLite's writer has in memory what was claimed
+        found = beginning(tx, run)
+    claim = _Claim(run, desk, Access(desk, run, found.sealed), found)
     return retry.attempt_repeatedly(
         claim.attempt,
         attempts=desk.settings.attempts,
-        spent=run.attempts,
+        spent=run.attempts - 1,  # the claim has counted the first of these
         backoff=desk.settings.backoff,
         stop=desk.stop,
     )
@@ -82,16 +80,17 @@ def _sync(run: Run, desk: Desk) -> Run:
 class _Claim:
     """One claim of a run: what is known, and how far the listing has come over its attempts."""
 
-    def __init__(self, run: Run, desk: Desk, access: Access, state: SyncState, groups: list[KnownGroup]) -> None:
+    def __init__(self, run: Run, desk: Desk, access: Access, found: Beginning) -> None:
         self._run = run
         self._desk = desk
         self._access = access
-        self._state = state
+        self._state = found.state
+        self._at_intervals = found.at_intervals
         self._fingerprint = people.request_fingerprint(desk.people)
         self._until = desk.monotonic() + desk.settings.run_deadline.total_seconds()
         self._listing: Listing | None = None
         self._ahead: tuple[str, Future[Reading]] | None = None
-        self._known_groups: list[KnownGroup] | None = groups
+        self._known_groups: list[KnownGroup] | None = found.groups
         self._group_ids: dict[str, int] | None = None
         self._labels: frozenset[str] | None = None
         self._stored_labels: frozenset[str] = frozenset()
@@ -99,6 +98,7 @@ class _Claim:
         self._vanished_labels: tuple[int, ...] = ()
         self._groups_sync_token: str | None = None
         self._suspicious = False
+        self._attempted = False
 
     def attempt(self) -> Run:
         """The table of contents. A later attempt goes on where the one before it stopped."""
@@ -113,11 +113,14 @@ class _Claim:
         return self._finish(listing, gone)
 
     def _begin(self) -> None:
+        """To claim the run was to begin the first attempt; later ones are counted here."""
         self._may_go_on()
+        if self._attempted:
+            with write(self._desk.db) as tx:
+                runs.begin_attempt(tx, self._run)
         if self._listing is not None:  # of an attempt that failed: its last page may have been committed unheard
             self._listing.from_nothing = False
-        with write(self._desk.db) as tx:
-            runs.begin_attempt(tx, self._run)
+        self._attempted = True
 
     def _may_go_on(self) -> None:
         if self._desk.stop.is_set():
@@ -320,7 +323,8 @@ class _Claim:
         _warn_of_gaps(listing)
         now = self._desk.clock()
         labels = GroupChanges(removals=self._vanished_labels)
-        with write(self._desk.db) as tx:
+        is_all = not (gone or labels.removals or listing.full or listing.unreadable or self._at_intervals)
+        with write(self._desk.db, autocommit=is_all) as tx:
             ended = runs.succeed(
                 tx,
                 self._run,
@@ -330,6 +334,7 @@ class _Claim:
                 groups_sync_token=self._groups_sync_token,
                 fingerprint=self._fingerprint,
                 counters=Counters(contacts_deleted=len(gone)) + labels.counters,
+                at_intervals=self._at_intervals,
             )
             contacts.remove(tx, self._run.user_id, gone)
             contacts.apply_groups(tx, self._run.user_id, labels, now)

@@ -11,10 +11,10 @@ from itertools import chain
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, Table, bindparam, func, select
+from sqlalchemy import ColumnElement, Select, Table, bindparam, select
 from sqlalchemy.exc import DBAPIError
 
-from contacts_sync.store.columns import Instant, ListOf, one_of
+from contacts_sync.store.columns import Instant, ListOf, json_rows, one_of
 from contacts_sync.store.dialect import is_server
 from contacts_sync.store.transactions import Transaction
 
@@ -95,8 +95,7 @@ def fetch(tx: Transaction, query: Select[Any]) -> Sequence[Sequence[Any]]:
     """
     if is_server(tx.dialect):
         return tx.execute(query).all()
-    columns = query.subquery().c
-    text = tx.execute(select(func.json_group_array(func.json_array(*columns)))).scalar_one()
+    text = tx.execute(select(json_rows(*query.subquery().c))).scalar_one()
     return msgspec.json.decode(text, type=list[list[Any]])
 
 

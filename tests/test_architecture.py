@@ -56,7 +56,7 @@ ROOMS = {
     "flask": ("web",),
     "jinja2": ("web",),
     "jwt": ("google.service_account",),
-    "msgspec": ("google.carried", "google.wire", "store.rows", "vault"),
+    "msgspec": ("google.carried", "google.wire", "store.rows", "sync.plan", "vault"),
     "oauthlib": ("google.consent",),
     "markupsafe": ("web",),
     "platformdirs": ("config",),

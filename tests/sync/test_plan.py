@@ -115,6 +115,11 @@ def test_etags_are_no_content() -> None:
     assert not plan.same_content('{"names": []}', '{"names": [{}]}')
 
 
+@pytest.mark.parametrize("broken", ["", "{", "[]", "null", '"text"'])
+def test_a_stored_payload_that_somebody_has_broken_is_not_the_same(broken: str) -> None:
+    assert not plan.same_content(broken, '{"names": []}')
+
+
 def test_memberships_are_compared_beside_the_etag_and_only_with_known_labels() -> None:
     page = planned([row(1, "p1", labels="a")], [person("p1", memberships=frozenset({"b", "unknown"}))])
     assert page.changes.members == {1: frozenset({"b"})}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+
+import msgspec
 
 from contacts_sync.model import (
     Changes,
@@ -159,12 +160,18 @@ def _update(row: KnownContact, person: Person, stored: Mapping[int, str]) -> lis
 
 
 def same_content(stored: str, fresh: str) -> bool:
-    """True if two payloads describe the same contact: etags, which Google renews at will, are left out."""
-    return _content(stored) == _content(fresh)
+    """True if two payloads describe the same contact: etags, which Google renews at will, are left out.
+
+    A stored one that can't be read, as somebody may have edited it, isn't the same.
+    """
+    try:
+        return _content(stored) == _content(fresh)
+    except msgspec.MsgspecError:
+        return False
 
 
 def _content(payload: str) -> dict[str, object]:
-    person: dict[str, object] = json.loads(payload)
+    person = msgspec.json.decode(payload, type=dict[str, object])
     return {key: value for key, value in person.items() if key not in ("etag", "metadata")}
 
 

@@ -22,7 +22,6 @@ from contacts_sync.model import (
     Phone,
 )
 from contacts_sync.store import rows as rows_
-from contacts_sync.store.chunks import chunks
 from contacts_sync.store.contact_rows import ContactRow, entries, listing, search, show
 from contacts_sync.store.prepared import Prepared
 from contacts_sync.store.search_words import search_text
@@ -109,8 +108,11 @@ def known_names(tx: Transaction, user_id: str, names: Collection[str] | None = N
 
 def payloads(tx: Transaction, ids: Iterable[int]) -> dict[int, str]:
     """Google's JSON text by contact id."""
-    wanted = select(contacts.c.id, contacts.c.payload)
-    return {row.id: row.payload for chunk in chunks(ids) for row in tx.execute(wanted.where(contacts.c.id.in_(chunk)))}
+    wanted = list(ids)
+    if not wanted:
+        return {}
+    query = select(contacts.c.id, contacts.c.payload).where(rows_.among(contacts.c.id, wanted))
+    return {row[0]: row[1] for row in tx.execute(query).all()}
 
 
 def count(tx: Transaction, user_id: str) -> int:
@@ -277,4 +279,5 @@ def _delete(
     values: Iterable[int],
     *also: ColumnElement[bool],
 ) -> int:
-    return sum(tx.execute(delete(table).where(column.in_(chunk), *also)).rowcount for chunk in chunks(values))
+    wanted = list(values)
+    return tx.execute(delete(table).where(rows_.among(column, wanted), *also)).rowcount if wanted else 0

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
-from itertools import count
 from pathlib import Path
 from statistics import median
+from tempfile import mkdtemp
 
 import psycopg
 
@@ -24,9 +24,8 @@ NewStore = Callable[[], str]
 
 def new_stores(folder: Path, server: Server) -> dict[str, NewStore]:
     """How to get the URL of a fresh store on each database."""
-    numbers = count(1)
     return {
-        "SQLite": lambda: f"sqlite:///{folder}/store-{next(numbers)}.db",
+        "SQLite": lambda: f"sqlite:///{mkdtemp(dir=folder)}/store.db",
         "PostgreSQL": server.new_database,
     }
 

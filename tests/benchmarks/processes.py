@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -36,6 +37,7 @@ def process_cost(command: Sequence[str], environ: Mapping[str, str] | None = Non
     process.returncode = os.waitstatus_to_exitcode(status)
     watcher.join()
     if process.returncode:
+        print(said, file=sys.stderr)
         raise subprocess.CalledProcessError(process.returncode, command, said)
     return Cost(seconds, usage.ru_utime + usage.ru_stime, max(peaks))
 

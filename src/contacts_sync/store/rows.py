@@ -19,6 +19,7 @@ from contacts_sync.store.dialect import is_server
 from contacts_sync.store.transactions import Transaction
 
 Row = tuple[Any, ...]
+ROWS = msgspec.json.Decoder(list[list[Any]])
 PAGE = 1_000
 MOST_PARAMETERS = 32_000  # of one statement; SQLite's own limit is 32,766
 
@@ -95,8 +96,7 @@ def fetch(tx: Transaction, query: Select[Any]) -> Sequence[Sequence[Any]]:
     """
     if is_server(tx.dialect):
         return tx.execute(query).all()
-    text = tx.execute(select(json_rows(*query.subquery().c))).scalar_one()
-    return msgspec.json.decode(text, type=list[list[Any]])
+    return ROWS.decode(tx.execute(select(json_rows(*query.subquery().c))).scalar_one())
 
 
 def _execute_at_once(tx: Transaction, before: str, after: str, rows: Sequence[Row]) -> None:

@@ -20,6 +20,7 @@ from contacts_sync.model import (
 )
 
 SYSTEM = "system"
+PERSON = msgspec.json.Decoder(dict[str, object])
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +172,7 @@ def same_content(stored: str, fresh: str) -> bool:
 
 
 def _content(payload: str) -> dict[str, object]:
-    person = msgspec.json.decode(payload, type=dict[str, object])
-    return {key: value for key, value in person.items() if key not in ("etag", "metadata")}
+    return {key: value for key, value in PERSON.decode(payload).items() if key not in ("etag", "metadata")}
 
 
 def _name(entry: Person | str) -> str:

@@ -1,16 +1,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import insert, select, text
+from sqlalchemy import Connection, insert, select, text
 from sqlalchemy.dialects import sqlite
 
 from contacts_sync.model import Node
 from contacts_sync.store import nodes, tables
-from contacts_sync.store.columns import Instant
+from contacts_sync.store.columns import Instant, compress_lightly
 from contacts_sync.store.engine import Database, read, write
 from tests.store.given import NOW
 
@@ -55,3 +56,16 @@ def test_an_application_can_delete_a_contact_with_all_that_belongs_to_it(db: Dat
         tx.execute(text("INSERT INTO contact_emails VALUES (1, 0, 'x@example.com', 'home', true)"))
         tx.execute(text("DELETE FROM contacts"))
         assert tx.execute(text("SELECT count(*) FROM contact_emails")).scalar() == 0
+
+
+@pytest.mark.parametrize(
+    ("methods", "how"),
+    [(["pglz", "lz4"], "COMPRESSION lz4"), (["pglz"], "STORAGE EXTERNAL"), (None, "STORAGE EXTERNAL")],
+    ids=["lz4", "without lz4", "before 14"],
+)
+def test_payloads_are_compressed_as_the_server_was_built(methods: list[str] | None, how: str) -> None:
+    tx = Mock(spec=Connection)  # the tests' server was built in one of these ways only
+    tx.dialect.name = "postgresql"
+    tx.exec_driver_sql.return_value.scalar.return_value = methods
+    compress_lightly(tx, "contacts", "payload")
+    tx.exec_driver_sql.assert_called_with(f"ALTER TABLE contacts ALTER COLUMN payload SET {how}")

@@ -6,7 +6,7 @@ from unittest.mock import Mock
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import insert, select, text
 from sqlalchemy.dialects import sqlite
 
 from contacts_sync.model import Node
@@ -64,7 +64,7 @@ def test_an_application_can_delete_a_contact_with_all_that_belongs_to_it(db: Dat
     ids=["lz4", "without lz4", "before 14"],
 )
 def test_payloads_are_compressed_as_the_server_was_built(methods: list[str] | None, how: str) -> None:
-    tx = Mock(spec=Connection)  # the tests' server was built in one of these ways only
+    tx = Mock()  # the tests' server was built in one of these ways only
     tx.dialect.name = "postgresql"
     tx.exec_driver_sql.return_value.scalar.return_value = methods
     compress_lightly(tx, "contacts", "payload")

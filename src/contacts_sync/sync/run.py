@@ -13,8 +13,6 @@ from contacts_sync.errors import (
     Interrupted,
     PageTokenRejected,
     PassingTrouble,
-    Remedy,
-    RequestRejected,
     SyncError,
     SyncTokenExpired,
     typed,
@@ -25,7 +23,6 @@ from contacts_sync.model import (
     Counters,
     GroupChanges,
     KnownContact,
-    KnownGroup,
     Outcome,
     Page,
     Person,
@@ -34,16 +31,17 @@ from contacts_sync.model import (
 )
 from contacts_sync.store import contacts, runs
 from contacts_sync.store.beginnings import Beginning, beginning
-from contacts_sync.store.engine import Transaction, read, write
+from contacts_sync.store.engine import read, write
 from contacts_sync.sync import ending, plan, removal, retry
 from contacts_sync.sync.access import Access
 from contacts_sync.sync.ahead import Reading
 from contacts_sync.sync.desk import Desk, fenced
+from contacts_sync.sync.labels import Labels
 from contacts_sync.sync.listing import Listing
 
 log = logs.get_logger()
 
-NO_CHANGES, NO_GROUP_CHANGES = Changes(), GroupChanges()
+NO_CHANGES = Changes()
 
 
 def carry_out(run: Run, desk: Desk) -> Outcome:
@@ -90,13 +88,7 @@ class _Claim:
         self._until = desk.monotonic() + desk.settings.run_deadline.total_seconds()
         self._listing: Listing | None = None
         self._ahead: tuple[str, Future[Reading]] | None = None
-        self._known_groups: list[KnownGroup] | None = found.groups
-        self._group_ids: dict[str, int] | None = None
-        self._labels: frozenset[str] | None = None
-        self._stored_labels: frozenset[str] = frozenset()
-        self._chased: frozenset[str] = frozenset()
-        self._vanished_labels: tuple[int, ...] = ()
-        self._groups_sync_token: str | None = None
+        self._labels = Labels(run, desk, access, found.groups)
         self._suspicious = False
         self._attempted = False
 
@@ -132,66 +124,16 @@ class _Claim:
                 hint="raise sync.run_deadline, or see why Google or the store answers slowly",
             )
 
-    # -- labels
-
     def _try_labels(self) -> SyncError | None:
-        """List the labels; if Google has trouble with them only, contacts come all the same, with the labels that are
-        stored. The answer is that trouble. Once the labels have come, the contacts are read again.
+        """If Google has trouble with the labels only, contacts come all the same, with the labels that are stored. The
+        answer is that trouble. Once the labels have come, the contacts are read again.
         """
-        if self._labels is not None:
+        if self._labels.are_listed:
             return None
-        self._access.refresh_if_due()  # trouble with the token isn't the labels' alone
-        try:
-            self._list_labels()
-        except (PassingTrouble, RequestRejected) as trouble:
-            if trouble.remedy is Remedy.DEFER:
-                raise
-            self._stored_labels = frozenset(group.resource_name for group in self._take_known_groups())
-            return trouble
-        self._listing = None
-        return None
-
-    def _list_labels(self) -> None:
-        """New and renamed labels are committed at once, since contacts refer to them; vanished ones at the end."""
-        self._may_go_on()
-        user_id = self._run.user_id
-        listed = self._access.call(lambda token: people.fetch_groups(self._desk.people, token, user_id=user_id))
-        known = self._take_known_groups()
-        if plan.lacks_googles_own(known, listed.groups):
-            raise PassingTrouble("Google's list of labels lacks those that every account has")
-        changes = plan.plan_groups(known, listed.groups)
-        additions = replace(changes, removals=())
-        self._group_ids = contacts.ids_of(known) if additions == NO_GROUP_CHANGES else None
-        if additions != NO_GROUP_CHANGES:
-            with fenced(self._desk, self._run, additions.counters) as tx:
-                contacts.apply_groups(tx, user_id, additions, self._desk.clock())
-        self._labels = frozenset(group.resource_name for group in listed.groups)
-        self._vanished_labels, self._groups_sync_token = changes.removals, listed.sync_token
-
-    def _take_known_groups(self) -> list[KnownGroup]:
-        """What the store holds: as the claim found it, or read anew once labels have been listed."""
-        known, self._known_groups = self._known_groups, None
-        if known is None:
-            with read(self._desk.db) as tx:
-                known = contacts.known_groups(tx, self._run.user_id)
-        return known
-
-    def _group_ids_in(self, tx: Transaction) -> dict[str, int]:
-        """The ids of the stored labels: nobody else changes them as long as the run is this worker's."""
-        if self._group_ids is None:
-            self._group_ids = contacts.ids_of(contacts.known_groups(tx, self._run.user_id))
-        return self._group_ids
-
-    def _labels_for(self, alive: list[Person]) -> frozenset[str]:
-        """The known labels. One made after they were listed is named by people only: then they are listed anew."""
-        if self._labels is None:
-            return self._stored_labels
-        labels = self._labels
-        unknown = frozenset().union(*(person.memberships for person in alive)) - labels - self._chased
-        if unknown:
-            self._chased |= unknown
-            self._list_labels()
-        return self._labels
+        trouble = self._labels.try_to_list()
+        if trouble is None:
+            self._listing = None
+        return trouble
 
     # -- contacts
 
@@ -273,14 +215,14 @@ class _Claim:
         if page.unreadable:
             log.warning("contacts_without_resource_name", count=len(page.unreadable))
         alive = plan.people_of(page)
-        labels = self._labels_for(alive)
+        labels = self._labels.for_people(alive)
         self._begin_next_page(page, listing)
         planned = self._plan(alive, labels, listing)
         ahead = reading.ready
         ready = ahead if ahead and ahead.changes == planned.changes else contacts.ready(planned.changes)
         if planned.changes != NO_CHANGES:
             with fenced(self._desk, self._run, planned.changes.counters) as tx:
-                contacts.apply(tx, self._run.user_id, ready, self._desk.clock(), groups=self._group_ids_in(tx))
+                contacts.apply(tx, self._run.user_id, ready, self._desk.clock(), groups=self._labels.ids(tx))
         listing.note(page, planned.owners, planned.superseded)
 
     def _plan(self, alive: list[Person], labels: frozenset[str], listing: Listing) -> plan.PagePlan:
@@ -322,7 +264,7 @@ class _Claim:
         """
         _warn_of_gaps(listing)
         now = self._desk.clock()
-        labels = GroupChanges(removals=self._vanished_labels)
+        labels = GroupChanges(removals=self._labels.vanished)
         is_all = not (gone or labels.removals or listing.full or listing.unreadable or self._at_intervals)
         with write(self._desk.db, autocommit=is_all) as tx:
             ended = runs.succeed(
@@ -331,7 +273,7 @@ class _Claim:
                 self._desk.worker_id,
                 now,
                 contacts_sync_token=None if listing.unreadable else listing.next_sync_token,
-                groups_sync_token=self._groups_sync_token,
+                groups_sync_token=self._labels.sync_token,
                 fingerprint=self._fingerprint,
                 counters=Counters(contacts_deleted=len(gone)) + labels.counters,
                 at_intervals=self._at_intervals,

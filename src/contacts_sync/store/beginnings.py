@@ -10,6 +10,8 @@ from sqlalchemy import Select, select
 from contacts_sync.model import KnownGroup, Run, SealedGrant, SyncState
 from contacts_sync.store import runs, states
 from contacts_sync.store.columns import json_rows
+from contacts_sync.store.connections import GRANT
+from contacts_sync.store.contacts import GROUP
 from contacts_sync.store.prepared import Prepared
 from contacts_sync.store.tables import (
     connections,
@@ -21,14 +23,9 @@ from contacts_sync.store.tables import (
 )
 from contacts_sync.store.transactions import Transaction
 
-GRANT = (*oauth_tokens.c, connections.c.google_sub)
 HAS_GRANT = len(states.KEPT)
 IN_GROUPS = HAS_GRANT + len(GRANT)
-GROUPS = (
-    select(json_rows(*(contact_groups.c[name] for name in KnownGroup.__slots__)))
-    .where(contact_groups.c.user_id == sync_runs.c.user_id)
-    .scalar_subquery()
-)
+GROUPS = select(json_rows(*GROUP)).where(contact_groups.c.user_id == sync_runs.c.user_id).scalar_subquery()
 LOOK: Select[tuple[object, ...]] = (
     select(*states.KEPT, *GRANT, GROUPS, interval_schedules.c.user_id)
     .select_from(sync_runs)
@@ -61,6 +58,6 @@ def beginning(tx: Transaction, run: Run) -> Beginning:
     return Beginning(
         state=SyncState(*state) if state[0] is not None else SyncState(run.user_id),
         sealed=SealedGrant(*grant) if grant[0] is not None else None,
-        groups=[KnownGroup(*group) for group in json.loads(groups or "[]")],
+        groups=[KnownGroup(*group) for group in json.loads(groups)],
         at_intervals=at_intervals is not None,
     )

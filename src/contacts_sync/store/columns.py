@@ -136,7 +136,8 @@ class json_rows(FunctionElement[str]):  # noqa: N801  (see above)
 
 @compiles(json_rows, "postgresql")
 def _json_agg(element: json_rows, compiler: SQLCompiler, **more: Any) -> str:
-    return f"CAST(json_agg(json_build_array({compiler.process(element.clauses, **more)})) AS TEXT)"
+    rows = f"json_agg(json_build_array({compiler.process(element.clauses, **more)}))"
+    return f"COALESCE(CAST({rows} AS TEXT), '[]')"  # of no rows it is null
 
 
 @compiles(json_rows, "sqlite")

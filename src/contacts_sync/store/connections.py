@@ -50,7 +50,8 @@ REPLACING = Prepared(
     )
     .values(sealed=bindparam("fresh"), version=oauth_tokens.c.version + 1)
 )
-GRANTS: Select[Any] = select(*oauth_tokens.c, table.c.google_sub).join(table)
+GRANT = (*oauth_tokens.c, table.c.google_sub)  # of a `SealedGrant`
+GRANTS: Select[Any] = select(*GRANT).join(table)
 GRANT_OF_USER = Prepared(GRANTS.where(oauth_tokens.c.user_id == bindparam("of_user")))
 
 # -- reading

@@ -64,11 +64,8 @@ WRITTEN = (*PLAIN, "search_text")
 NOTHING = GroupChanges()
 NO_LABELS: frozenset[str] = frozenset()
 
-GROUPS_OF_USER = Prepared(
-    select(*(contact_groups.c[name] for name in KnownGroup.__slots__)).where(
-        contact_groups.c.user_id == bindparam("of_user")
-    )
-)
+GROUP = [contact_groups.c[name] for name in KnownGroup.__slots__]
+GROUPS_OF_USER = Prepared(select(*GROUP).where(contact_groups.c.user_id == bindparam("of_user")))
 
 # -- what is known
 

@@ -49,31 +49,34 @@ def insert(tx: Transaction, table: Table, columns: Sequence[str], rows: Sequence
     """
     if not rows:
         return
-    names = ", ".join(columns)
     if is_server(tx.dialect):
-        _copy(tx, f"COPY {table.name} ({names}) FROM STDIN", rows)
-        return
-    inserting = f"INSERT INTO {table.name} ({names}) "
-    if large:
-        _execute_at_once(tx, inserting + "VALUES ", "", rows)
+        _copy(tx, f"COPY {_into(table, columns)} FROM STDIN", rows)
+    elif large:
+        _execute_at_once(tx, f"INSERT INTO {_into(table, columns)} VALUES ", "", rows)  # noqa: S608  (names of ours)
     else:
-        _insert_small(tx, inserting, rows)
+        _insert_small(tx, table, columns, rows)
 
 
 def insert_of(tx: Transaction, ids: Sequence[int], table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:
     """Insert small rows whose first value counts in `ids`, where it belongs to the row with that id."""
     if rows and isinstance(ids, range) and not is_server(tx.dialect):
-        _insert_small(tx, f"INSERT INTO {table.name} ({', '.join(columns)}) ", rows, "+ ?", ids.start)
+        _insert_small(tx, table, columns, rows, "+ ?", ids.start)
     else:
         insert(tx, table, columns, [(ids[row[0]], *row[1:]) for row in rows])
 
 
-def _insert_small(tx: Transaction, inserting: str, rows: Sequence[Row], to_first: str = "", *values: int) -> None:
+def _insert_small(
+    tx: Transaction, table: Table, columns: Sequence[str], rows: Sequence[Row], to_first: str = "", *values: int
+) -> None:
     """On SQLite. `to_first`: what is done to the first value of each row, with these `values`."""
-    first, *others = [f"json_extract(value, '$[{n}]')" for n in range(len(rows[0]))]
-    cells = ", ".join([f"{first} {to_first}", *others])
+    first, *others = [f"json_extract(value, '$[{n}]')" for n in range(len(columns))]
+    selecting = f"SELECT {', '.join([f'{first} {to_first}', *others])} FROM json_each(?)"  # noqa: S608  (numbers of ours)
     text = msgspec.json.encode(rows).decode()
-    tx.exec_driver_sql(f"{inserting} SELECT {cells} FROM json_each(?)", (*values, text))  # noqa: S608  (names of ours)
+    tx.exec_driver_sql(f"INSERT INTO {_into(table, columns)} {selecting}", (*values, text))
+
+
+def _into(table: Table, columns: Sequence[str]) -> str:
+    return f"{table.name} ({', '.join(columns)})"
 
 
 def update(tx: Transaction, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:

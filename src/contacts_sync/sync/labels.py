@@ -29,7 +29,6 @@ class Labels:
         self._desk = desk
         self._access = access
         self._stored: list[KnownGroup] | None = stored
-        self._stored_names: frozenset[str] = frozenset()
         self._listed: frozenset[str] | None = None
         self._chased: frozenset[str] = frozenset()
         self._ids: dict[str, int] | None = None
@@ -47,14 +46,14 @@ class Labels:
         except (PassingTrouble, RequestRejected) as trouble:
             if trouble.remedy is Remedy.DEFER:
                 raise
-            self._stored_names = frozenset(group.resource_name for group in self._take_stored())
+            self._ids = contacts.ids_of(self._take_stored())
             return trouble
         return None
 
     def for_people(self, alive: Iterable[Person]) -> frozenset[str]:
         """The known ones. One made after they were listed is named by people only: then they are listed anew."""
         if self._listed is None:
-            return self._stored_names
+            return frozenset(self._ids or ())
         unknown = frozenset().union(*(person.memberships for person in alive)) - self._listed - self._chased
         if unknown:
             self._chased |= unknown

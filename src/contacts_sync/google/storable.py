@@ -8,7 +8,7 @@ import math
 import re
 
 REPLACEMENT = rb"\ufffd"
-UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")  # or a part of a pair, or behind another backslash
+UNSTORABLE = re.compile(rb"\\(?=u(?:0000|[dD][89a-fA-F]))")  # or a part of a pair, or behind another backslash
 ESCAPE = re.compile(  # good: a surrogate pair, or any other escape; else U+0000 or a lone surrogate
     rb"(?P<good>\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
     rb"|\\u0000|\\u[dD][89a-fA-F][0-9a-fA-F]{2}|(?P<other>\\.)"

@@ -355,23 +355,35 @@ def _whole(name: _Name) -> str:
     return " ".join(part for part in (name.given_name, name.family_name) if part)
 
 
+# Most of a page's items are these: what `_own` and a name for "primary" would make clearer costs a third of their time.
 def _emails(found: _Person) -> tuple[Email, ...]:
-    own = _own(found.email_addresses)
-    return tuple([Email(one.value[:LONGEST_EMAIL], one.type, _is_primary(one)) for one in own if one.value])
+    return tuple(
+        [
+            Email(one.value[:LONGEST_EMAIL], one.type, one.metadata.source_primary or one.metadata.primary)
+            for one in found.email_addresses
+            if one.value and one.metadata.source.type in OWN
+        ]
+    )
 
 
 def _phones(found: _Person) -> tuple[Phone, ...]:
-    own = _own(found.phone_numbers)
-    return tuple([Phone(one.value, one.canonical_form, one.type, _is_primary(one)) for one in own if one.value])
-
-
-def _is_primary(item: _Item) -> bool:
-    return item.metadata.source_primary or item.metadata.primary
+    return tuple(
+        [
+            Phone(one.value, one.canonical_form, one.type, one.metadata.source_primary or one.metadata.primary)
+            for one in found.phone_numbers
+            if one.value and one.metadata.source.type in OWN
+        ]
+    )
 
 
 def _memberships(found: _Person) -> frozenset[str]:
-    own = _own(found.memberships)
-    return frozenset([name for one in own if (name := one.contact_group_membership.contact_group_resource_name)])
+    return frozenset(
+        [
+            name
+            for one in found.memberships
+            if (name := one.contact_group_membership.contact_group_resource_name) and one.metadata.source.type in OWN
+        ]
+    )
 
 
 def _birthday(item: _Birthday | None) -> str | None:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table, bindparam, delete, func, insert, select, update
@@ -24,7 +24,7 @@ from contacts_sync.model import (
 from contacts_sync.store import rows as rows_
 from contacts_sync.store.contact_rows import ContactRow, entries, listing, search, show
 from contacts_sync.store.prepared import Prepared
-from contacts_sync.store.search_words import search_text
+from contacts_sync.store.search_words import search_texts
 from contacts_sync.store.tables import (
     contact_emails,
     contact_group_members,
@@ -58,8 +58,9 @@ __all__ = [
 ]
 
 IDENTITY = [contacts.c[name] for name in ("id", "resource_name", "source_id", "etag")]
-PLAIN = [column.name for column in contacts.c if column.name not in ("id", "user_id", "synced_at", "search_text")]
-PLAIN_VALUES = attrgetter(*PLAIN)
+PLAIN = Person._fields[: Person._fields.index("emails")]  # the fields that are columns of the same name come first
+PLAIN_VALUES = itemgetter(slice(len(PLAIN)))
+NAMES = itemgetter(slice(PLAIN.index("display_name"), PLAIN.index("job_title") + 1))
 WRITTEN = (*PLAIN, "search_text")
 NOTHING = GroupChanges()
 NO_LABELS: frozenset[str] = frozenset()
@@ -138,15 +139,16 @@ def ready(changes: Changes) -> Ready:
     people = [*(change.person for change in changes.updates), *changes.inserts]
     return Ready(
         changes,
-        [(*PLAIN_VALUES(person), _words(person)) for person in people],
+        [(*PLAIN_VALUES(person), words) for person, words in zip(people, _words(people), strict=True)],
         [(n, position, *email) for n, person in enumerate(people) for position, email in enumerate(person.emails)],
         [(n, position, *phone) for n, person in enumerate(people) for position, phone in enumerate(person.phones)],
     )
 
 
-def _words(person: Person) -> str:
-    emails = [email.value for email in person.emails]
-    return search_text(person, emails, [(phone.value, phone.canonical) for phone in person.phones])
+def _words(people: Sequence[Person]) -> list[str]:
+    names = [(*NAMES(person), *[email.value for email in person.emails]) for person in people]
+    phones = [[(phone.value, phone.canonical) for phone in person.phones] for person in people]
+    return search_texts(names, [person.notes for person in people], phones)
 
 
 def apply(
@@ -188,14 +190,11 @@ def _step_aside(tx: Transaction, changes: Iterable[ContactUpdate]) -> None:
     rows_.update(tx, contacts, ["resource_name"], moving)
 
 
-def _insert(tx: Transaction, user_id: str, people: Collection[rows_.Row], at: Any) -> Sequence[int]:
+def _insert(tx: Transaction, user_id: str, people: Sequence[rows_.Row], at: Any) -> Sequence[int]:
     """The ids of the new contacts."""
     if not people:
         return ()
-    ids = rows_.new_ids(tx, contacts, len(people))
-    rows = [(id_, user_id, at, *row) for id_, row in zip(ids, people, strict=True)]
-    rows_.insert(tx, contacts, ("id", "user_id", "synced_at", *WRITTEN), rows, large=True)
-    return ids
+    return rows_.insert_new(tx, contacts, {"user_id": user_id, "synced_at": at}, WRITTEN, people)
 
 
 def _write_members(tx: Transaction, members: Mapping[int, frozenset[str]], groups: Mapping[str, int]) -> None:

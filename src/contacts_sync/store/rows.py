@@ -5,8 +5,9 @@ Values must be what the driver takes: text, numbers, None, and instants by `stam
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -41,20 +42,42 @@ def new_ids(tx: Transaction, table: Table, number: int) -> Sequence[int]:
     return range(last + 1, last + 1 + number)
 
 
-def insert(tx: Transaction, table: Table, columns: Sequence[str], rows: Sequence[Row], *, large: bool = False) -> None:
-    """Insert rows: by COPY, or on SQLite in as few statements as can be.
+def insert(tx: Transaction, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:
+    """Insert small rows: by COPY, or on SQLite in one statement, as one JSON text.
 
     Python's other threads work while a statement runs, and between two of them this one would have to wait for its
-    turn. `large` rows are bound value by value; small ones come as one JSON text, which costs less for them.
+    turn.
     """
     if not rows:
         return
     if is_server(tx.dialect):
-        _copy(tx, f"COPY {_into(table, columns)} FROM STDIN", rows)
-    elif large:
-        _execute_at_once(tx, f"INSERT INTO {_into(table, columns)} VALUES ", "", rows)  # noqa: S608  (names of ours)
+        _copy(tx, table, columns, rows)
     else:
         _insert_small(tx, table, columns, rows)
+
+
+def insert_new(
+    tx: Transaction, table: Table, shared: Mapping[str, Any], columns: Sequence[str], rows: Sequence[Row]
+) -> Sequence[int]:
+    """Insert rows, large ones perhaps, with new ids: the answer. `shared` are the values that all of them have."""
+    ids = new_ids(tx, table, len(rows))
+    every = ("id", *shared, *columns)
+    if isinstance(ids, range):
+        for start, some in _pieces(rows, (MOST_PARAMETERS - 1 - len(shared)) // len(columns)):
+            statement = _inserting_new(table, every, len(shared), len(some))
+            tx.exec_driver_sql(statement, (ids[start], *shared.values(), *chain.from_iterable(some)))
+    else:
+        _copy(tx, table, every, [(id_, *shared.values(), *row) for id_, row in zip(ids, rows, strict=True)])
+    return ids
+
+
+@lru_cache(maxsize=16)
+def _inserting_new(table: Table, columns: tuple[str, ...], shared: int, size: int) -> str:
+    """On SQLite: the first id and what is shared are bound once for all rows."""
+    same = ", ".join(f"?{n}" for n in range(2, 2 + shared))
+    own = ", ".join("?" * (len(columns) - 1 - shared))
+    rows = ", ".join(f"(?1 + {n}, {same}, {own})" for n in range(size))
+    return f"INSERT INTO {_into(table, columns)} VALUES {rows}"  # noqa: S608  (names of ours)
 
 
 def insert_of(tx: Transaction, ids: Sequence[int], table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:
@@ -104,11 +127,16 @@ def fetch(tx: Transaction, query: Select[Any]) -> Sequence[Sequence[Any]]:
 
 def _execute_at_once(tx: Transaction, before: str, after: str, rows: Sequence[Row]) -> None:
     """SQLite's full-text index writes what it has gathered at the end of every statement: so, few statements."""
-    start = 0
-    for size in sizes(len(rows), MOST_PARAMETERS // len(rows[0])):
-        some = rows[start : start + size]
-        statement = before + ", ".join([_marks(rows[0])] * size) + after
+    for _, some in _pieces(rows, MOST_PARAMETERS // len(rows[0])):
+        statement = before + ", ".join([_marks(rows[0])] * len(some)) + after
         tx.exec_driver_sql(statement, tuple(chain.from_iterable(some)))
+
+
+def _pieces(rows: Sequence[Row], most: int) -> Iterator[tuple[int, Sequence[Row]]]:
+    """The rows for statements of at most so many, each with the number of its first."""
+    start = 0
+    for size in sizes(len(rows), most):
+        yield start, rows[start : start + size]
         start += size
 
 
@@ -126,9 +154,10 @@ def _marks(row: Row) -> str:
     return f"({', '.join('?' * len(row))})"
 
 
-def _copy(tx: Transaction, statement: str, rows: Iterable[Row]) -> None:
+def _copy(tx: Transaction, table: Table, columns: Sequence[str], rows: Iterable[Row]) -> None:
     import psycopg  # noqa: PLC0415  (an extra: there is a server, so it is there)
 
+    statement = f"COPY {_into(table, columns)} FROM STDIN"
     driver: Any = tx.connection.dbapi_connection
     try:
         with driver.cursor() as cursor, cursor.copy(statement) as copy:

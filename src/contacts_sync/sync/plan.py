@@ -90,6 +90,8 @@ def plan_page(
     `owners`: what earlier pages of this listing have decided. `stored`: payloads of the doubtful rows.
     `by_source`: also find a row by its CONTACT source id (full listings, where previous names aren't told).
     """
+    if not known:
+        return PagePlan(Changes(inserts=tuple(people)), {}, frozenset())
     finder = _Finder(known, people, owners, by_source=by_source)
     inserts: list[Person] = []
     updates: list[ContactUpdate] = []

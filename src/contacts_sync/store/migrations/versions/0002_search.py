@@ -8,7 +8,7 @@ from alembic import op
 from sqlalchemy import Column, Connection, MetaData, Table, Text, bindparam, select, text
 
 from contacts_sync.store.columns import ID
-from contacts_sync.store.search_words import search_text
+from contacts_sync.store.search_words import search_texts
 from contacts_sync.store.words_index import index_words
 
 revision = "0002"
@@ -17,13 +17,13 @@ branch_labels = None
 depends_on = None
 
 AT_ONCE = 1000
+NAMES = ("display_name", "given_name", "family_name", "nickname", "organization", "job_title")
 
 contacts = Table(
     "contacts",
     MetaData(),
     Column("id", ID, primary_key=True),
-    *(Column(name, Text) for name in ("display_name", "given_name", "family_name", "nickname")),
-    *(Column(name, Text) for name in ("organization", "job_title", "notes", "search_text")),
+    *(Column(name, Text) for name in (*NAMES, "notes", "search_text")),
 )
 emails = Table("contact_emails", contacts.metadata, Column("contact_id", ID), Column("value", Text))
 phones = Table(
@@ -48,7 +48,9 @@ def _find_words(tx: Connection) -> None:
         numbers: defaultdict[int, list[tuple[str, str | None]]] = defaultdict(list)
         for id_, value, canonical in tx.execute(select(phones).where(phones.c.contact_id.between(first, last))):
             numbers[id_].append((value, canonical))
-        words = [{"of_id": row.id, "words": search_text(row, mails[row.id], numbers[row.id])} for row in rows]
+        names = [(*(getattr(row, name) for name in NAMES), *mails[row.id]) for row in rows]
+        texts = search_texts(names, [row.notes for row in rows], [numbers[row.id] for row in rows])
+        words = [{"of_id": row.id, "words": text} for row, text in zip(rows, texts, strict=True)]
         tx.execute(
             contacts.update().where(contacts.c.id == bindparam("of_id")).values(search_text=bindparam("words")), words
         )

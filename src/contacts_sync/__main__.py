@@ -9,8 +9,8 @@ import sys
 from contacts_sync.overview import COLUMNS, OVERVIEW
 
 # After so many new objects, instead of 700, Python looks for cycles among them: hundreds of looks at what is only
-# being loaded, and stays, were a sixth of a short command's time. Those that a long one leaves are a MB or two.
-NEW_OBJECTS = 10_000
+# being loaded, and stays, were a quarter of a short command's time. The daemon, which lives long, looks more often.
+NEW_OBJECTS = 100_000
 STANDARD_ERROR = 2
 
 

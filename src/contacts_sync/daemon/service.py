@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
@@ -26,6 +27,7 @@ from contacts_sync.sync.keycheck import refuse_wrong_key
 log = logs.get_logger()
 
 STOPPING = {signal.SIGTERM, signal.SIGINT}
+NEW_OBJECTS = 10_000  # after so many Python looks for cycles among them; those that a run leaves are a MB or two
 LAST_WORDS = timedelta(seconds=2)  # to write down what is put back, where nothing holds that up
 
 
@@ -64,6 +66,7 @@ def serve(load: Callable[[], Config]) -> int:
             alarmed(lambda: loop.config, desk, loop.pulse),
         ):
             loop.start()
+            _look_for_cycles_among_what_comes()
             tell_systemd("READY=1")
             while not signals.stops:
                 if signals.reload:
@@ -73,6 +76,12 @@ def serve(load: Callable[[], Config]) -> int:
             tell_systemd("STOPPING=1")
             loop.stop(hurry=lambda: signals.stops > 1)
     return 0
+
+
+def _look_for_cycles_among_what_comes() -> None:
+    """What has been loaded by now stays: to look through it again and again finds nothing."""
+    gc.freeze()
+    gc.set_threshold(NEW_OBJECTS)
 
 
 def _usable(load: Callable[[], Config]) -> Callable[[], Config]:

@@ -218,9 +218,9 @@ class _Claim:
         labels = self._labels.for_people(alive)
         self._begin_next_page(page, listing)
         planned = self._plan(alive, labels, listing)
-        ahead = reading.ready
-        ready = ahead if ahead and ahead.changes == planned.changes else contacts.ready(planned.changes)
         if planned.changes != NO_CHANGES:
+            ahead = reading.ready
+            ready = ahead if ahead and ahead.changes == planned.changes else contacts.ready(planned.changes)
             with fenced(self._desk, self._run, planned.changes.counters) as tx:
                 contacts.apply(tx, self._run.user_id, ready, self._desk.clock(), groups=self._labels.ids(tx))
         listing.note(page, planned.owners, planned.superseded)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -43,10 +43,11 @@ def carry_out(config: Config, db: Database, order: Order) -> int:
     can be synced without a new consent.
     """
     needy = _needy(db, order)
-    with ExitStack() as stack:
+    ids: list[int] = []
+    with _told_what_stays(db, ids), ExitStack() as stack:
         is_ours = order.wait is not False and len(needy) < len(order.users)
         hands = stack.enter_context(Hands(config, db)) if is_ours else None
-        ids = _queue_all(db, order, needy)
+        ids += _queue_all(db, order, needy)
         pause = _see_through(db, ids, order, hands) if hands is not None else None
     if hands is None and ids and not daemon_lives(config, db):
         note("no daemon is running: the runs wait for `contacts-sync daemon`, or for run-now without --no-wait")
@@ -54,6 +55,21 @@ def carry_out(config: Config, db: Database, order: Order) -> int:
         ended = runs.get_many(tx, ids)
     result = Result(ended, needy, gone=len(ids) - len(ended), pause=pause, waited=hands is not None)
     return report(result, as_json=order.as_json)
+
+
+@contextmanager
+def _told_what_stays(db: Database, ids: Collection[int]) -> Iterator[None]:
+    """Whoever interrupts the wait should know that nothing is lost, and what goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        with read(db) as tx:
+            left = [run for run in runs.get_many(tx, ids) if not run.status.ended]
+        if left:
+            note(
+                f"{len(left)} of {len(ids)} not ended, nothing is lost: a daemon goes on, or `contacts-sync run-now`"
+            )
+        raise
 
 
 def _needy(db: Database, order: Order) -> list[str]:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
+from contacts_sync import memory
 from contacts_sync.alerts.command import Ending
 from contacts_sync.alerts.hooks import Hooks
 from contacts_sync.cli.frame import now, open_desk
@@ -35,6 +36,7 @@ class Hands:
     """
 
     def __init__(self, config: Config, db: Database) -> None:
+        memory.keep_little()
         self._config = config
         self._db = db
         self._desk = None if daemon_lives(config, db) else self._laid_out()

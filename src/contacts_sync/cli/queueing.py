@@ -66,9 +66,7 @@ def _told_what_stays(db: Database, ids: Collection[int]) -> Iterator[None]:
         with read(db) as tx:
             left = [run for run in runs.get_many(tx, ids) if not run.status.ended]
         if left:
-            note(
-                f"{len(left)} of {len(ids)} not ended, nothing is lost: a daemon goes on, or `contacts-sync run-now`"
-            )
+            note(f"{len(left)} of {len(ids)} not ended, nothing is lost: a daemon goes on, or `contacts-sync run-now`")
         raise
 
 

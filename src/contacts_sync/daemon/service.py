@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from types import FrameType
 
-from contacts_sync import logs
+from contacts_sync import logs, memory
 from contacts_sync.alerts.pinging import pinging
 from contacts_sync.alerts.recipients import recipients
 from contacts_sync.config import Config
@@ -53,6 +53,7 @@ def serve(load: Callable[[], Config]) -> int:
     `load` reads the configuration, now and at each SIGHUP. Raises what keeps a daemon from starting:
     `ConfigurationError`, `KeyProblem`, `StoreUnusable`, `StoreUnavailable`, `DaemonRunning`.
     """
+    memory.keep_little()
     signals = Signals()
     load = _usable(load)
     config = load()

@@ -1,20 +1,19 @@
-"""How the C library keeps memory that was freed: asked for once, before a process starts its threads."""
+"""How the C library keeps memory that was freed: asked for once, before the work begins."""
 
 from __future__ import annotations
 
 import ctypes
 
-M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # malloc.h of glibc, whose mallopt(3) describes them
-LARGE_BYTES = 128 * 1024  # what glibc itself begins with, before it learns from the pages of Google's that come and go
+M_MMAP_THRESHOLD = -3  # malloc.h of glibc, whose mallopt(3) describes it
+LARGE_BYTES = 128 * 1024  # glibc's own default, until it learns otherwise
 
 
-def keep_little() -> None:
-    """One arena for all threads, and large blocks given back to the system as soon as they are free.
+def return_large_blocks() -> None:
+    """Large blocks go back to the system as soon as they are free.
 
-    Python's threads take turns anyway. With an arena each, pages that have come and gone leave holes in all of them:
-    8 MB of 115 at the peak of a first full sync, and now and then 22. Other C libraries have nothing to ask for.
+    glibc would take from the first of Google's pages that blocks of their size come and go, and keep them among the
+    small ones, where they leave holes: 4 MB of 115 at the peak of a first full sync. Other C libraries aren't asked.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(M_ARENA_MAX, 1)
         mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)

@@ -36,7 +36,7 @@ class Hands:
     """
 
     def __init__(self, config: Config, db: Database) -> None:
-        memory.keep_little()
+        memory.return_large_blocks()
         self._config = config
         self._db = db
         self._desk = None if daemon_lives(config, db) else self._laid_out()

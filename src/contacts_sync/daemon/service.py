@@ -53,7 +53,7 @@ def serve(load: Callable[[], Config]) -> int:
     `load` reads the configuration, now and at each SIGHUP. Raises what keeps a daemon from starting:
     `ConfigurationError`, `KeyProblem`, `StoreUnusable`, `StoreUnavailable`, `DaemonRunning`.
     """
-    memory.keep_little()
+    memory.return_large_blocks()
     signals = Signals()
     load = _usable(load)
     config = load()

@@ -370,11 +370,18 @@ class KnownGroup:
 
 @dataclass(frozen=True, slots=True)
 class ContactUpdate:
-    """A contact to write over the row `id`. `counts` is False where only bookkeeping (an etag) is refreshed."""
+    """A contact to write over the row `id`, and what of it: most changes are small, and what stays costs its indexes.
+
+    `counts` is False where only bookkeeping (an etag) is refreshed, `moves` where resource name and source id stay,
+    `lists` where e-mail addresses and phone numbers do, `words` where all does that a search looks at.
+    """
 
     id: int
     person: Person
     counts: bool = True
+    moves: bool = True
+    lists: bool = True
+    words: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from contacts_sync.errors import StoreUnusable
 from contacts_sync.model import Changes, ContactUpdate
@@ -42,6 +42,13 @@ def test_rows_are_cut_into_statements_of_few_sizes(number: int, most: int) -> No
     assert all(size <= most and (size == rows.PAGE or size.bit_count() == 1) for size in cut)
 
 
+@given(st.integers(1, 20_000), st.integers(1, 32_000))
+def test_where_rows_may_come_twice_less_than_a_quarter_of_a_statement_does(number: int, most: int) -> None:
+    *whole, last = rows.sizes(number, most, filled=True)
+    assert 0 <= sum(whole) + last - number < max(1, last / 4)
+    assert all(size <= most and (size == rows.PAGE or size.bit_count() == 1) for size in [*whole, last])
+
+
 def test_what_the_driver_refuses_is_an_error_of_ours_and_nothing_is_kept(db: Database) -> None:
     id_ = stored(db, "alice", person(1))["people/c1"]
     columns = ("contact_id", "position", "value", "type", "is_primary")
@@ -56,6 +63,8 @@ def test_what_the_driver_refuses_is_an_error_of_ours_and_nothing_is_kept(db: Dat
 @pytest.mark.parametrize("user", ["alice", "nobody"])
 def test_rows_that_are_fetched_at_once_are_the_rows(db: Database, user: str) -> None:
     stored(db, "alice", person(1, display_name='Zoë "Z" \\ 東京\n'), person(2, display_name=None))
-    query = select(contacts_table.c.id, contacts_table.c.display_name).where(contacts_table.c.user_id == user)
+    query = select(contacts_table.c.id, contacts_table.c.display_name)
+    mine = rows.Fetch(query.where(contacts_table.c.user_id == bindparam("of_user")))
     with read(db) as tx:
-        assert [tuple(row) for row in rows.fetch(tx, query)] == [tuple(row) for row in tx.execute(query)]
+        plainly = tx.execute(query.where(contacts_table.c.user_id == user))
+        assert [tuple(row) for row in mine.rows(tx, of_user=user)] == [tuple(row) for row in plainly]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -39,7 +40,7 @@ def test_an_unchanged_etag_is_not_written() -> None:
 
 def test_a_changed_etag_is_written_and_counted() -> None:
     changes = planned([row(1, "p1")], [person("p1", etag="e2")]).changes
-    assert changes.updates == (ContactUpdate(1, person("p1", etag="e2")),)
+    assert changes.updates == (ContactUpdate(1, person("p1", etag="e2"), moves=False),)
     assert changes.counters.contacts_updated == 1
 
 
@@ -82,7 +83,7 @@ def test_an_incremental_listing_does_not_look_at_sources() -> None:
 def test_after_a_disconnect_an_equal_contact_is_refreshed_but_not_counted() -> None:
     fresh = person("p1")
     page = planned([row(1, "p1", etag=None)], [fresh], stored={1: fresh.payload})
-    assert page.changes.updates == (ContactUpdate(1, fresh, counts=False),)
+    assert page.changes.updates == (update(fresh, counts=False),)
     assert page.changes.counters.contacts_updated == 0
 
 
@@ -107,17 +108,57 @@ def test_another_etag_alone_is_written_but_counts_as_no_change() -> None:
     same = person("p1", etag="e2")
     assert plan.doubtful([row(1, "p1")], [same], trust_etags=True) == [1]
     page = planned([row(1, "p1")], [same], stored={1: person("p1").payload})
-    assert page.changes.updates == (ContactUpdate(1, same, counts=False),)
+    assert page.changes.updates == (update(same, counts=False),)
+
+
+def update(person: Person, **written: bool) -> ContactUpdate:
+    """Nothing is written of what stays."""
+    return ContactUpdate(1, person, **{"moves": False, "lists": False, "words": False} | written)
+
+
+@pytest.mark.parametrize(
+    ("field", "written"),
+    [
+        ("photos", {}),
+        ("names", {"words": True}),
+        ("biographies", {"words": True}),
+        ("emailAddresses", {"words": True, "lists": True}),
+        ("phoneNumbers", {"words": True, "lists": True}),
+    ],
+)
+def test_of_a_changed_contact_is_written_what_has_changed(field: str, written: dict[str, bool]) -> None:
+    fresh = person("p1", etag="e2", payload=f'{{"{field}": [1], "urls": []}}')
+    page = planned([row(1, "p1")], [fresh], stored={1: f'{{"{field}": [2], "urls": [ ]}}'})
+    assert page.changes.updates == (update(fresh, **written),)
+
+
+def test_another_source_is_written() -> None:
+    fresh = person("p1", source="s2")
+    page = planned([row(1, "p1", source="s1", etag=None)], [fresh], stored={1: fresh.payload})
+    assert page.changes.updates == (update(fresh, counts=False, moves=True),)
 
 
 def test_etags_are_no_content() -> None:
-    assert plan.same_content('{"etag": "1", "names": []}', '{"names": [], "etag": "2", "metadata": {}}')
-    assert not plan.same_content('{"names": []}', '{"names": [{}]}')
+    assert not plan.differing('{"etag": "1", "names": []}', '{"names": [], "etag": "2", "metadata": {}}')
+    assert plan.differing('{"names": []}', '{"names": [{}]}') == {"names"}
 
 
-@pytest.mark.parametrize("broken", ["", "{", "[]", "null", '"text"'])
-def test_a_stored_payload_that_somebody_has_broken_is_not_the_same(broken: str) -> None:
-    assert not plan.same_content(broken, '{"names": []}')
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda some: st.lists(some) | st.dictionaries(st.text(), some),
+)
+
+
+@given(st.dictionaries(st.sampled_from("abcd"), JSON), st.dictionaries(st.sampled_from("abcd"), JSON), st.booleans())
+def test_what_differs_is_told_however_it_is_written(old: dict[str, Any], new: dict[str, Any], escaped: bool) -> None:
+    stored = json.dumps(old, ensure_ascii=escaped, indent=1, sort_keys=True)
+    expected = {name for name in old | new if name not in old or name not in new or old[name] != new[name]}
+    assert plan.differing(stored, json.dumps(new, ensure_ascii=False)) == expected
+
+
+@pytest.mark.parametrize("broken", ["", "{", "[]", "null", '"text"', '{"names": [nonsense]}'])
+def test_a_stored_payload_that_somebody_has_broken_differs_in_all(broken: str) -> None:
+    assert set(plan.differing(broken, '{"names": []}')) >= plan.SEARCHED
 
 
 def test_memberships_are_compared_beside_the_etag_and_only_with_known_labels() -> None:

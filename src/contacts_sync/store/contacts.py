@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import compress
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Table, Text, bindparam, delete, func, insert, select, update
 
 from contacts_sync.model import (
     Changes,
@@ -22,6 +23,7 @@ from contacts_sync.model import (
     Phone,
 )
 from contacts_sync.store import rows as rows_
+from contacts_sync.store.columns import ID, ListOf, one_of
 from contacts_sync.store.contact_rows import ContactRow, entries, listing, search, show
 from contacts_sync.store.prepared import Prepared
 from contacts_sync.store.search_words import search_texts
@@ -57,7 +59,8 @@ __all__ = [
     "unreadable_counts",
 ]
 
-IDENTITY = [contacts.c[name] for name in ("id", "resource_name", "source_id", "etag")]
+KNOWN = [contacts.c[name] for name in ("id", "resource_name", "source_id", "etag")]
+IDENTITY = ("resource_name", "source_id")  # a person's first fields
 PLAIN = Person._fields[: Person._fields.index("emails")]  # the fields that are columns of the same name come first
 PLAIN_VALUES = itemgetter(slice(len(PLAIN)))
 NAMES = itemgetter(slice(PLAIN.index("display_name"), PLAIN.index("job_title") + 1))
@@ -65,6 +68,18 @@ WRITTEN = (*PLAIN, "search_text")
 NOTHING = GroupChanges()
 NO_LABELS: frozenset[str] = frozenset()
 
+OF_USER = select(*KNOWN).where(contacts.c.user_id == bindparam("of_user"))
+BY_NAME = rows_.Fetch(OF_USER.where(one_of(contacts.c.resource_name, bindparam("values", type_=ListOf(Text())))))
+BY_SOURCE = rows_.Fetch(OF_USER.where(one_of(contacts.c.source_id, bindparam("values", type_=ListOf(Text())))))
+ALL_NAMES = rows_.Fetch(select(*KNOWN[:2]).where(contacts.c.user_id == bindparam("of_user")))
+MEMBERSHIPS = rows_.Fetch(
+    select(contact_group_members.c.contact_id, contact_groups.c.resource_name)
+    .join(contact_groups)
+    .where(one_of(contact_group_members.c.contact_id, bindparam("values", type_=ListOf(ID))))
+)
+PAYLOADS = Prepared(
+    select(contacts.c.id, contacts.c.payload).where(one_of(contacts.c.id, bindparam("values", type_=ListOf(ID))))
+)
 GROUP = [contact_groups.c[name] for name in KnownGroup.__slots__]
 GROUPS_OF_USER = Prepared(select(*GROUP).where(contact_groups.c.user_id == bindparam("of_user")))
 
@@ -76,10 +91,9 @@ def known(
 ) -> list[KnownContact]:
     """The user's contacts with one of these resource names or CONTACT source ids, and their memberships."""
     rows: dict[int, Any] = {}
-    for column, values in ((contacts.c.resource_name, resource_names), (contacts.c.source_id, source_ids)):
+    for query, values in ((BY_NAME, resource_names), (BY_SOURCE, source_ids)):
         if values:
-            query = select(*IDENTITY).where(contacts.c.user_id == user_id, rows_.among(column, values))
-            rows.update((row[0], row) for row in rows_.fetch(tx, query))
+            rows.update((row[0], row) for row in query.rows(tx, of_user=user_id, values=values))
     memberships = _memberships(tx, rows)
     return [KnownContact(id_, row[1], row[2], row[3], memberships.get(id_, NO_LABELS)) for id_, row in rows.items()]
 
@@ -88,20 +102,17 @@ def _memberships(tx: Transaction, contact_ids: Collection[int]) -> dict[int, fro
     """Resource names of groups by contact id, of contacts that have any."""
     if not contact_ids:
         return {}
-    member = contact_group_members.c
-    joined = select(member.contact_id, contact_groups.c.resource_name).join(contact_groups)
     found: defaultdict[int, list[str]] = defaultdict(list)
-    for contact_id, name in rows_.fetch(tx, joined.where(rows_.among(member.contact_id, contact_ids))):
+    for contact_id, name in MEMBERSHIPS.rows(tx, values=contact_ids):
         found[contact_id].append(name)
     return {contact_id: frozenset(names) for contact_id, names in found.items()}
 
 
 def known_names(tx: Transaction, user_id: str, names: Collection[str] | None = None) -> dict[str, int]:
     """The id of each of the user's contacts by resource name, or of those with one of these names."""
-    query = select(contacts.c.resource_name, contacts.c.id).where(contacts.c.user_id == user_id)
-    if names is not None:
-        query = query.where(rows_.among(contacts.c.resource_name, names))
-    return {row[0]: row[1] for row in rows_.fetch(tx, query)}
+    given = {} if names is None else {"values": names}
+    found = (ALL_NAMES if names is None else BY_NAME).rows(tx, of_user=user_id, **given)
+    return {row[1]: row[0] for row in found}
 
 
 def payloads(tx: Transaction, ids: Iterable[int]) -> dict[int, str]:
@@ -109,8 +120,7 @@ def payloads(tx: Transaction, ids: Iterable[int]) -> dict[int, str]:
     wanted = list(ids)
     if not wanted:
         return {}
-    query = select(contacts.c.id, contacts.c.payload).where(rows_.among(contacts.c.id, wanted))
-    return {row[0]: row[1] for row in tx.execute(query).all()}
+    return {row[0]: row[1] for row in PAYLOADS.rows(tx, values=wanted)}
 
 
 def count(tx: Transaction, user_id: str) -> int:
@@ -137,11 +147,13 @@ class Ready:
 def ready(changes: Changes) -> Ready:
     """Changes ready to be written: that takes long, above all cutting texts into words, and needs no transaction."""
     people = [*(change.person for change in changes.updates), *changes.inserts]
+    lists = [*(change.lists for change in changes.updates), *(True for _ in changes.inserts)]
+    listed = list(compress(enumerate(people), lists))
     return Ready(
         changes,
         [(*PLAIN_VALUES(person), words) for person, words in zip(people, _words(people), strict=True)],
-        [(n, position, *email) for n, person in enumerate(people) for position, email in enumerate(person.emails)],
-        [(n, position, *phone) for n, person in enumerate(people) for position, phone in enumerate(person.phones)],
+        [(n, position, *email) for n, person in listed for position, email in enumerate(person.emails)],
+        [(n, position, *phone) for n, person in listed for position, phone in enumerate(person.phones)],
     )
 
 
@@ -175,19 +187,26 @@ def apply(
 def _update(tx: Transaction, changes: Collection[ContactUpdate], people: Iterable[rows_.Row], at: Any) -> None:
     if not changes:
         return
-    _step_aside(tx, changes)
+    _move(tx, [change for change in changes if change.moves])
     for table in (contact_emails, contact_phones):
-        _delete(tx, table, table.c.contact_id, [change.id for change in changes])
-    rows = [(at, *row, change.id) for change, row in zip(changes, people, strict=True)]
-    rows_.update(tx, contacts, ("synced_at", *WRITTEN), rows)
+        _delete(tx, table, table.c.contact_id, [change.id for change in changes if change.lists])
+    rows = list(zip(changes, people, strict=True))
+    for with_words, columns in ((True, slice(len(IDENTITY), None)), (False, slice(len(IDENTITY), len(PLAIN)))):
+        fresh = [(at, *row[columns], change.id) for change, row in rows if change.words is with_words]
+        rows_.update(tx, contacts, ("synced_at", *WRITTEN[columns]), fresh)
 
 
-def _step_aside(tx: Transaction, changes: Iterable[ContactUpdate]) -> None:
-    """Free the resource names of rows that get another one, so that no two meet under one name on the way."""
+def _move(tx: Transaction, changes: Collection[ContactUpdate]) -> None:
+    """Names and source ids, apart from all else: on SQLite to write them costs their indexes, changed or not.
+
+    Rows that get another name step aside first, so that no two meet under one on the way.
+    """
     wanted = {change.id: change.person.resource_name for change in changes}
     query = select(contacts.c.id, contacts.c.resource_name).where(rows_.among(contacts.c.id, wanted))
-    moving = [(f"moving/{id_}", id_) for id_, name in tx.execute(query).all() if name != wanted[id_]]
-    rows_.update(tx, contacts, ["resource_name"], moving)
+    named = tx.execute(query).all() if wanted else ()
+    aside = [(f"moving/{row[0]}", row[0]) for row in named if row[1] != wanted[row[0]]]
+    rows_.update(tx, contacts, ["resource_name"], aside)
+    rows_.update(tx, contacts, IDENTITY, [(*change.person[: len(IDENTITY)], change.id) for change in changes])
 
 
 def _insert(tx: Transaction, user_id: str, people: Sequence[rows_.Row], at: Any) -> Sequence[int]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
-from itertools import chain
+from functools import cached_property, lru_cache
+from itertools import chain, repeat
 from typing import Any
 
 import msgspec
@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from contacts_sync.store.columns import Instant, ListOf, json_rows, one_of
 from contacts_sync.store.dialect import is_server
+from contacts_sync.store.prepared import Prepared
 from contacts_sync.store.transactions import Transaction
 
 Row = tuple[Any, ...]
@@ -103,55 +104,70 @@ def _into(table: Table, columns: Sequence[str]) -> str:
 
 
 def update(tx: Transaction, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:
-    """Write over rows by id, which is each tuple's last value."""
+    """Write over rows by id, which is each tuple's last value.
+
+    On SQLite in few statements, at whose ends its full-text index writes what it has gathered; where rows nearly fill
+    one, the last is written over once more.
+    """
     if not rows:
         return
     if is_server(tx.dialect):
         values = ", ".join(f"{column} = %s" for column in columns)
         tx.exec_driver_sql(f"UPDATE {table.name} SET {values} WHERE id = %s", list(rows))  # noqa: S608  (names of ours)
         return
-    fresh = f"WITH fresh ({', '.join(columns)}, id) AS (VALUES "
     values = ", ".join(f"{column} = fresh.{column}" for column in columns)
-    updating = f") UPDATE {table.name} SET {values} FROM fresh WHERE {table.name}.id = fresh.id"  # noqa: S608  (names of ours)
-    _execute_at_once(tx, fresh, updating, rows)
-
-
-def fetch(tx: Transaction, query: Select[Any]) -> Sequence[Sequence[Any]]:
-    """Many rows of text and numbers; from SQLite as one JSON text, since a thread would have to wait for its turn after
-    each row.
-    """
-    if is_server(tx.dialect):
-        return tx.execute(query).all()
-    return ROWS.decode(tx.execute(select(json_rows(*query.subquery().c))).scalar_one())
-
-
-def _execute_at_once(tx: Transaction, before: str, after: str, rows: Sequence[Row]) -> None:
-    """SQLite's full-text index writes what it has gathered at the end of every statement: so, few statements."""
-    for _, some in _pieces(rows, MOST_PARAMETERS // len(rows[0])):
-        statement = before + ", ".join([_marks(rows[0])] * len(some)) + after
+    updating = f"UPDATE {table.name} SET {values} FROM fresh WHERE {table.name}.id = fresh.id"  # noqa: S608  (names of ours)
+    for _, some in _pieces(rows, MOST_PARAMETERS // len(rows[0]), filled=True):
+        marks = ", ".join([f"({', '.join('?' * len(rows[0]))})"] * len(some))
+        statement = f"WITH fresh ({', '.join(columns)}, id) AS (VALUES {marks}) {updating}"
         tx.exec_driver_sql(statement, tuple(chain.from_iterable(some)))
 
 
-def _pieces(rows: Sequence[Row], most: int) -> Iterator[tuple[int, Sequence[Row]]]:
-    """The rows for statements of at most so many, each with the number of its first."""
+class Fetch:
+    """A query for many rows of text and numbers, prepared; its parameters have names.
+
+    From SQLite they come as one JSON text, since a thread would have to wait for its turn after each row.
+    """
+
+    def __init__(self, query: Select[Any]) -> None:
+        self._query = query
+
+    @cached_property
+    def _plain(self) -> Prepared:
+        return Prepared(self._query)
+
+    @cached_property
+    def _as_json(self) -> Prepared:
+        return Prepared(select(json_rows(*self._query.subquery().c)))
+
+    def rows(self, tx: Transaction, **values: Any) -> Sequence[Sequence[Any]]:
+        """All rows."""
+        if is_server(tx.dialect):
+            return self._plain.rows(tx, **values)
+        [(text,)] = self._as_json.rows(tx, **values)
+        return ROWS.decode(text)
+
+
+def _pieces(rows: Sequence[Row], most: int, *, filled: bool = False) -> Iterator[tuple[int, Sequence[Row]]]:
+    """The rows for statements of at most so many, each with the number of its first; `filled` with the last one."""
     start = 0
-    for size in sizes(len(rows), most):
-        yield start, rows[start : start + size]
+    for size in sizes(len(rows), most, filled=filled):
+        some = rows[start : start + size]
+        yield start, [*some, *repeat(some[-1], size - len(some))]
         start += size
 
 
-def sizes(rows: int, most: int) -> Iterator[int]:
+def sizes(rows: int, most: int, *, filled: bool = False) -> Iterator[int]:
     """Cut so many rows into statements of at most so many. Few sizes, since the driver keeps each statement it has
-    prepared, and what was bound to it: whole pages of Google's, and for what is left, powers of two.
+    prepared, and what was bound to it: whole pages of Google's, and for what is left, powers of two; `filled`: the next
+    one, too, where less than a quarter of it stays free.
     """
-    while rows:
+    while rows > 0:
         size = PAGE if rows >= PAGE <= most else 1 << (min(rows, most).bit_length() - 1)
+        if filled and size < PAGE and rows > size * 3 // 2 and size * 2 <= most:
+            size *= 2
         yield size
         rows -= size
-
-
-def _marks(row: Row) -> str:
-    return f"({', '.join('?' * len(row))})"
 
 
 def _copy(tx: Transaction, table: Table, columns: Sequence[str], rows: Iterable[Row]) -> None:

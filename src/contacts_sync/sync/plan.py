@@ -20,7 +20,10 @@ from contacts_sync.model import (
 )
 
 SYSTEM = "system"
-PERSON = msgspec.json.Decoder(dict[str, object])
+FIELDS, VALUE = msgspec.json.Decoder(dict[str, msgspec.Raw]), msgspec.json.Decoder()
+RENEWED = {"etag", "metadata"}
+LISTED = frozenset({"emailAddresses", "phoneNumbers"})  # these have tables of their own
+SEARCHED = LISTED | {"names", "nicknames", "organizations", "biographies"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,25 +159,39 @@ class _Finder:
 def _update(row: KnownContact, person: Person, stored: Mapping[int, str]) -> list[ContactUpdate]:
     if row.resource_name != person.resource_name:
         return [ContactUpdate(row.id, person)]
-    if row.id in stored:
-        changed = not same_content(stored[row.id], person.payload)
-        return [ContactUpdate(row.id, person, counts=changed)] if changed or row.etag != person.etag else []
-    return [ContactUpdate(row.id, person)] if row.etag != person.etag else []
+    moves = row.source_id != person.source_id
+    if row.id not in stored:
+        return [ContactUpdate(row.id, person, moves=moves)] if row.etag != person.etag else []
+    changed = differing(stored[row.id], person.payload)
+    if not changed and row.etag == person.etag:
+        return []
+    lists, words = not changed.isdisjoint(LISTED), not changed.isdisjoint(SEARCHED)
+    return [ContactUpdate(row.id, person, counts=bool(changed), moves=moves, lists=lists, words=words)]
 
 
-def same_content(stored: str, fresh: str) -> bool:
-    """True if two payloads describe the same contact: etags, which Google renews at will, are left out.
+def differing(stored: str, fresh: str) -> frozenset[str]:
+    """The fields in which two payloads differ; etags and metadata, which Google renews at will, are left out.
 
-    A stored one that can't be read, as somebody may have edited it, isn't the same.
+    A stored one that can't be read, as somebody may have edited it, differs in all.
     """
     try:
-        return _content(stored) == _content(fresh)
+        old, new = FIELDS.decode(stored), FIELDS.decode(fresh)
     except msgspec.MsgspecError:
+        return SEARCHED
+    names = (old | new).keys() - RENEWED
+    return frozenset(name for name in names if _is_another(old.get(name), new.get(name)))
+
+
+def _is_another(old: msgspec.Raw | None, new: msgspec.Raw | None) -> bool:
+    """Mostly nothing but the bytes must be looked at."""
+    if old is None or new is None:
+        return True
+    if old == new:
         return False
-
-
-def _content(payload: str) -> dict[str, object]:
-    return {key: value for key, value in PERSON.decode(payload).items() if key not in ("etag", "metadata")}
+    try:
+        return bool(VALUE.decode(old) != VALUE.decode(new))
+    except msgspec.MsgspecError:
+        return True
 
 
 def _name(entry: Person | str) -> str:

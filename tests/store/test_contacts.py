@@ -19,6 +19,7 @@ from contacts_sync.model import (
 )
 from contacts_sync.store import connections, contacts
 from contacts_sync.store.engine import Database, close, open_database, read, write
+from tests.inside import rows
 from tests.store.given import MINUTE, NOW, person, stored
 
 FRIENDS, FAMILY = Group("contactGroups/1", "Friends", "user"), Group("contactGroups/2", "Family", "user")
@@ -92,6 +93,24 @@ def test_an_update_replaces_everything_but_the_id(db: Database) -> None:
     row = shown(db, ids["people/c1"])
     assert (row.etag, row.display_name, row.synced_at) == ("new", "New", NOW + MINUTE)
     assert (row.emails, row.phones) == ((Email("new@x"),), ())
+
+
+@pytest.mark.parametrize("left_out", ["moves", "lists", "words"])
+def test_an_update_leaves_what_it_leaves_out(db: Database, left_out: str) -> None:
+    old = person(1, notes="old", emails=(Email("old@x"),), phones=(Phone("100"),))
+    new = person(9, notes="new", emails=(Email("new@x"),), phones=(Phone("900"),))
+    id_ = stored(db, "alice", old)["people/c1"]
+    apply(db, updates=(ContactUpdate(id_, new, **{left_out: False}),))
+    row = shown(db, id_)
+    assert (row.etag, row.payload, row.notes) == (new.etag, new.payload, "new")
+    [words] = rows(db, "SELECT search_text FROM contacts")
+    parts: dict[str, list[Any]] = {
+        "moves": [(row.resource_name, row.source_id), ("people/c1", "s1"), ("people/c9", "s9")],
+        "lists": [(row.emails, row.phones), (old.emails, old.phones), (new.emails, new.phones)],
+        "words": ["old" in words[0], True, False],
+    }
+    assert {name for name, (found, before, _) in parts.items() if found == before} == {left_out}
+    assert {name for name, (found, _, after) in parts.items() if found == after} == parts.keys() - {left_out}
 
 
 def test_memberships_are_replaced_as_sets(db: Database) -> None:

@@ -72,9 +72,8 @@ PLAIN = _Plain()
 BEYOND_ACCENTS = re.compile("[^\\x00-\\x7f\\u0300-\\u034e\\u0350-\\u036f]")  # U+034F is no accent
 BETWEEN = "\0"  # texts that are looked at together; no store would take it as part of one
 PLAIN[0] = BETWEEN
-PLAIN_ASCII = (b"\0" + bytes(ord(chr(code).lower()) if chr(code).isalnum() else 32 for code in range(1, 128))).ljust(
-    256
-)
+LETTERS = (ord(chr(code).lower()) if chr(code).isalnum() else ord(" ") for code in range(1, 128))
+PLAIN_ASCII = bytes((ord(BETWEEN), *LETTERS)).ljust(256)
 NO_DIGITS = bytes(code for code in range(1, 128) if not chr(code).isdigit())
 
 

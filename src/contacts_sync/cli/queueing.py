@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -14,7 +14,7 @@ from contacts_sync.cli.output import note, warn
 from contacts_sync.cli.progress import progress
 from contacts_sync.cli.results import Result, report
 from contacts_sync.config import Config
-from contacts_sync.errors import typed
+from contacts_sync.errors import StoreUnavailable, typed
 from contacts_sync.model import ConnectionStatus, Pause, Run, RunKind, RunStatus, Trigger
 from contacts_sync.store import nodes, runs
 from contacts_sync.store.engine import Database, Transaction, read, write
@@ -63,11 +63,16 @@ def _told_what_stays(db: Database, ids: Collection[int]) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        with read(db) as tx:
-            left = [run for run in runs.get_many(tx, ids) if not run.status.ended]
-        if left:
-            note(f"{len(left)} of {len(ids)} not ended, nothing is lost: a daemon goes on, or `contacts-sync run-now`")
+        with suppress(StoreUnavailable):  # then there is nothing to say: who wants out shall get out
+            _tell_what_stays(db, ids)
         raise
+
+
+def _tell_what_stays(db: Database, ids: Collection[int]) -> None:
+    with read(db) as tx:
+        left = [run for run in runs.get_many(tx, ids) if not run.status.ended]
+    if left:
+        note(f"{len(left)} of {len(ids)} not ended, nothing is lost: a daemon goes on, or `contacts-sync run-now`")
 
 
 def _needy(db: Database, order: Order) -> list[str]:

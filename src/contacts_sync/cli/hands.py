@@ -36,7 +36,6 @@ class Hands:
     """
 
     def __init__(self, config: Config, db: Database) -> None:
-        memory.return_large_blocks()
         self._config = config
         self._db = db
         self._desk = None if daemon_lives(config, db) else self._laid_out()
@@ -100,5 +99,6 @@ class Hands:
             self._ended.set()
 
     def _laid_out(self) -> Desk:
+        memory.return_large_blocks()
         refuse_wrong_key(self._db, self._config.secrets.key_file)
         return open_desk(self._config, self._db)

@@ -8,6 +8,7 @@ import math
 import re
 
 REPLACEMENT = rb"\ufffd"
+# The backslash alone is what Python's search jumps to: with the letter behind it, it would step through all bytes.
 UNSTORABLE = re.compile(rb"\\(?=u(?:0000|[dD][89a-fA-F]))")  # or a part of a pair, or behind another backslash
 ESCAPE = re.compile(  # good: a surrogate pair, or any other escape; else U+0000 or a lone surrogate
     rb"(?P<good>\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"

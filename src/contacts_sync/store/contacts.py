@@ -10,7 +10,7 @@ from itertools import compress
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, Text, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, delete, func, insert, select, update
 
 from contacts_sync.model import (
     Changes,
@@ -23,7 +23,6 @@ from contacts_sync.model import (
     Phone,
 )
 from contacts_sync.store import rows as rows_
-from contacts_sync.store.columns import ID, ListOf, one_of
 from contacts_sync.store.contact_rows import ContactRow, entries, listing, search, show
 from contacts_sync.store.prepared import Prepared
 from contacts_sync.store.search_words import search_texts
@@ -69,17 +68,15 @@ NOTHING = GroupChanges()
 NO_LABELS: frozenset[str] = frozenset()
 
 OF_USER = select(*KNOWN).where(contacts.c.user_id == bindparam("of_user"))
-BY_NAME = rows_.Fetch(OF_USER.where(one_of(contacts.c.resource_name, bindparam("values", type_=ListOf(Text())))))
-BY_SOURCE = rows_.Fetch(OF_USER.where(one_of(contacts.c.source_id, bindparam("values", type_=ListOf(Text())))))
+BY_NAME = rows_.Fetch(OF_USER.where(rows_.among_given(contacts.c.resource_name)))
+BY_SOURCE = rows_.Fetch(OF_USER.where(rows_.among_given(contacts.c.source_id)))
 ALL_NAMES = rows_.Fetch(select(*KNOWN[:2]).where(contacts.c.user_id == bindparam("of_user")))
 MEMBERSHIPS = rows_.Fetch(
     select(contact_group_members.c.contact_id, contact_groups.c.resource_name)
     .join(contact_groups)
-    .where(one_of(contact_group_members.c.contact_id, bindparam("values", type_=ListOf(ID))))
+    .where(rows_.among_given(contact_group_members.c.contact_id))
 )
-PAYLOADS = Prepared(
-    select(contacts.c.id, contacts.c.payload).where(one_of(contacts.c.id, bindparam("values", type_=ListOf(ID))))
-)
+PAYLOADS = Prepared(select(contacts.c.id, contacts.c.payload).where(rows_.among_given(contacts.c.id)))
 GROUP = [contact_groups.c[name] for name in KnownGroup.__slots__]
 GROUPS_OF_USER = Prepared(select(*GROUP).where(contact_groups.c.user_id == bindparam("of_user")))
 

@@ -186,3 +186,8 @@ def _copy(tx: Transaction, table: Table, columns: Sequence[str], rows: Iterable[
 def among(column: ColumnElement[Any], values: Collection[Any]) -> ColumnElement[bool]:
     """True where the column has one of these values, however many they are: they make one parameter."""
     return one_of(column, bindparam(None, values, type_=ListOf(column.type)))
+
+
+def among_given(column: ColumnElement[Any]) -> ColumnElement[bool]:
+    """The same in a prepared statement, whose parameter `values` they are."""
+    return one_of(column, bindparam("values", type_=ListOf(column.type)))

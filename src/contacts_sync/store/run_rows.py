@@ -6,11 +6,11 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, case, delete, literal, select
+from sqlalchemy import ColumnElement, case, delete, literal, select
 
 from contacts_sync.errors import UnknownItem
 from contacts_sync.model import Counters, End, Run, RunKind, RunStatus, Trigger
-from contacts_sync.store.columns import ID, ListOf, one_of
+from contacts_sync.store import rows
 from contacts_sync.store.prepared import Prepared
 from contacts_sync.store.tables import IS_ACTIVE, connections, is_of, sync_runs, sync_states
 from contacts_sync.store.transactions import Transaction
@@ -18,9 +18,7 @@ from contacts_sync.store.transactions import Transaction
 COUNTERS = Counters.__slots__
 COUNTED = slice(sync_runs.c.keys().index(COUNTERS[0]), sync_runs.c.keys().index(COUNTERS[-1]) + 1)
 KINDS, TRIGGERS, STATUSES = ({str(one): one for one in words} for words in (RunKind, Trigger, RunStatus))
-THOSE = Prepared(
-    select(sync_runs).where(one_of(sync_runs.c.id, bindparam("ids", type_=ListOf(ID)))).order_by(sync_runs.c.id)
-)
+THOSE = Prepared(select(sync_runs).where(rows.among_given(sync_runs.c.id)).order_by(sync_runs.c.id))
 ENDED = sync_runs.c.status.in_((RunStatus.SUCCEEDED, RunStatus.FAILED))
 
 
@@ -55,7 +53,7 @@ def require(tx: Transaction, run_id: int) -> Run:
 
 def get_many(tx: Transaction, run_ids: Collection[int]) -> list[Run]:
     """The runs with those ids, as far as they exist, by id."""
-    return [run_of(row) for row in THOSE.rows(tx, ids=run_ids)]
+    return [run_of(row) for row in THOSE.rows(tx, values=run_ids)]
 
 
 def active(tx: Transaction, user_id: str | None = None) -> dict[str, Run]:

@@ -17,6 +17,10 @@ from contacts_sync.store.engine import Database, close, open_database
 from tests.launcher import Launcher
 from tests.postgres import Server, serve
 
+# a machine that is busy with others' work makes nothing wrong
+hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("patient")
+
 # tests.mutation runs each test hundreds of times: few examples, and the same ones every time
 hypothesis.settings.register_profile("mutation", max_examples=15, derandomize=True, deadline=None, database=None)
 

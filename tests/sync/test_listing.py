@@ -93,7 +93,10 @@ def test_a_listing_that_began_with_nobody_stored_knows_none_of_those_it_has_not_
     assert not Listing(sync_token=None).knows_none_of({"a"}, {"1"})
 
 
-@pytest.mark.parametrize(("names", "sources"), [({"a", "z"}, set()), ({"gone"}, set()), ({"z"}, {"id-a"})])
+@pytest.mark.parametrize(
+    ("names", "sources"), [({"a", "z"}, set()), ({"gone"}, set()), ({"z"}, {"id-a"}), ({"z"}, {"ab"}), ({"z"}, {"AB"})]
+)
 def test_who_was_shown_may_be_stored_under_any_name_or_source(names: set[str], sources: set[str]) -> None:
-    shown = replace(page(to="2"), entries=(Person("a", "id-a", "e", "{}"), Person("gone", None, "e", "{}")))
+    regular = Person("people/c171", "ab", "e", "{}")
+    shown = replace(page(to="2"), entries=(Person("a", "id-a", "e", "{}"), Person("gone", None, "e", "{}"), regular))
     assert not from_nothing(shown, page("-gone", to="3")).knows_none_of(names, sources)

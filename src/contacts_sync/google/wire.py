@@ -290,13 +290,13 @@ def _identity(found: _Person) -> tuple[str | None, str | None]:
 
 
 def _merged_identity(resource_name: str, sources: list[_Source]) -> tuple[str | None, str | None]:
-    named = next((one for one in sources if resource_name == _resource_name(one.id)), sources[0])
+    named = next((one for one in sources if resource_name == resource_name_of(one.id)), sources[0])
     etags = [one.etag or "" for one in sorted(sources, key=lambda source: source.id)]
     return named.id or None, "+".join(etags) if all(etags) else None
 
 
-def _resource_name(source_id: str) -> str:
-    """A resource name holds the CONTACT source's hexadecimal id in decimal."""
+def resource_name_of(source_id: str) -> str:
+    """The name that a contact mostly has: it holds the CONTACT source's hexadecimal id in decimal. Empty for no id."""
     try:
         return f"people/c{int(source_id, 16)}"
     except ValueError:

@@ -54,7 +54,7 @@ MIGRATION_LOCK = int.from_bytes(b"contacts")  # the advisory lock of whoever mig
 # cut, but never the store.
 SQLITE_WRITER = (
     "PRAGMA query_only = OFF",
-    "PRAGMA cache_size = -8192",
+    "PRAGMA cache_size = -4096",
 )  # KiB; SQLite's own 2 MiB hold no big account's indexes
 SQLITE_PREPARE = {
     "read": ("PRAGMA query_only = ON",),

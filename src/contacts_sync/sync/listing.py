@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from contacts_sync.errors import PassingTrouble
+from contacts_sync.google.wire import resource_name_of
 from contacts_sync.model import Page, Person
 
 PAGE_CEILING = 10_000  # far above what Google's 25,000 contacts an account can fill, whatever the page size
@@ -20,7 +21,7 @@ class Listing:
     `total` how many Google says there are (the least that a page has said: somebody may delete meanwhile).
 
     `from_nothing`: nobody was stored when it began, and who is now was on a page that it has noted; `sources` are
-    their CONTACT source ids.
+    the CONTACT source ids of those whose names don't tell them.
     """
 
     sync_token: str | None
@@ -54,10 +55,10 @@ class Listing:
 
     def knows_none_of(self, names: Collection[str], sources: Collection[str]) -> bool:
         """True if nobody with one of these names or source ids can be stored, so that the store needn't be asked."""
-        if not self.from_nothing:
+        if not self.from_nothing or not self.sources.isdisjoint(sources):
             return False
-        unnamed = self.seen.isdisjoint(names) and self.tombstones.isdisjoint(names)
-        return unnamed and self.sources.isdisjoint(sources)
+        suspected = {*names, *map(resource_name_of, sources)}
+        return self.seen.isdisjoint(suspected) and self.tombstones.isdisjoint(suspected)
 
     def note(self, page: Page, owners: Mapping[int, str], superseded: Iterable[str]) -> None:
         """Record what a committed page has shown, and where to go on.
@@ -77,7 +78,7 @@ class Listing:
     def _note_entry(self, entry: Person | str) -> None:
         if isinstance(entry, Person):
             self.seen.add(entry.resource_name)
-            if self.from_nothing and entry.source_id:
+            if self.from_nothing and entry.source_id and resource_name_of(entry.source_id) != entry.resource_name:
                 self.sources.add(entry.source_id)
             self.tombstones.discard(entry.resource_name)
         else:

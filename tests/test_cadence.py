@@ -16,7 +16,7 @@ from contacts_sync.settings import parse_duration
 from contacts_sync.timetable import compile_schedule
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
-quickly = settings(deadline=None, max_examples=40)
+quickly = settings(max_examples=40)
 users = st.text(min_size=1)
 even = st.sampled_from(
     [

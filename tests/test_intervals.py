@@ -30,7 +30,7 @@ minutes = st.integers(5, LONGEST_ADAPTIVE // MINUTE).map(lambda number: number *
 bounds = st.tuples(minutes, minutes).map(lambda pair: Bounds(min(pair), max(pair)))
 users = st.text(min_size=1)
 moments = st.datetimes(datetime(2026, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))
-quickly = settings(deadline=None, max_examples=60)
+quickly = settings(max_examples=60)
 waits = st.integers(0, 30 * 24 * 60).map(lambda number: number * MINUTE)
 
 

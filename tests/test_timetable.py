@@ -179,7 +179,6 @@ zones = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(crons, zones, moments)
 def test_walking_from_slot_to_slot_is_the_list_of_slots(cron: str, zone: str, start: datetime) -> None:
     table = compile_schedule(cron, zone)
@@ -191,7 +190,6 @@ def test_walking_from_slot_to_slot_is_the_list_of_slots(cron: str, zone: str, st
     assert walked == sorted({slot.at for slot in table.between(start, end)})
 
 
-@settings(deadline=None)
 @given(crons, zones, moments)
 def test_the_latest_slot_is_the_last_of_the_list(cron: str, zone: str, now: datetime) -> None:
     table, since = compile_schedule(cron, zone), now - timedelta(days=40)
@@ -200,7 +198,7 @@ def test_the_latest_slot_is_the_last_of_the_list(cron: str, zone: str, now: date
     assert (newest.at if newest else None) == (listed[-1] if listed else None)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(crons, zones, moments)
 def test_a_day_opens_once_with_its_first_slot_and_never_in_the_future(cron: str, zone: str, now: datetime) -> None:
     table = compile_schedule(cron, zone)

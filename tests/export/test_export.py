@@ -14,7 +14,7 @@ from urllib.parse import quote
 import pytest
 import requests
 import vobject
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from contacts_sync.export import google_csv, json_lines, vcard
@@ -125,7 +125,6 @@ hostile = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(hostile, hostile, hostile)
 def test_hostile_text_makes_one_card_and_one_row(name: str, note: str, kind: str) -> None:
     person = {

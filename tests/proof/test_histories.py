@@ -66,7 +66,6 @@ def test_after_every_success_the_copy_equals_the_world(
                 settings=settings(
                     max_examples=of_all,
                     stateful_step_count=STEPS if whole else QUICK_STEPS,
-                    deadline=None,
                     database=None,
                     phases=PHASES if request.config.getoption("--hypothesis-seed") is None else PHASES + SHRINKING,
                     suppress_health_check=list(HealthCheck),

@@ -142,7 +142,7 @@ def test_a_new_contact_can_take_the_name_that_another_gives_up(db: Database) -> 
     assert names(db)["people/c1"] != one
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.permutations(range(7)), st.sets(st.integers(0, 6)))
 def test_any_change_of_names_keeps_every_contact(
     tmp_path_factory: pytest.TempPathFactory, order: list[int], gone: set[int]

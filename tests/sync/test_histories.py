@@ -138,7 +138,5 @@ class Histories(RuleBasedStateMachine):
         self.home.cleanup()
 
 
-Histories.TestCase.settings = settings(
-    max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
-)
+Histories.TestCase.settings = settings(max_examples=25, stateful_step_count=30, suppress_health_check=list(HealthCheck))
 TestHistories = Histories.TestCase
